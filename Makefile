@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# A short front for meson and ninja. `make run` and `make check` are all that a newcomer needs.
+BUILD ?= build
+CC ?= gcc
+PORT ?= 8080
+JOBS ?= $(shell nproc)
+PYTHON ?= /usr/bin/python3
+SERAPIS = $(BUILD)/src/cmd/serapis
+
+# The box's tests need root; everything else does not care.
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
+# Compilers and interpreters must not see the caller's odd settings; sudo would drop what the tests need.
+TEST_ENV = env SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+
+.PHONY: all deps build run check check-fast check-long lint format clean asan tsan clang bench
+all: build
+
+deps: ## install missing Debian packages, saying what and why
+	@scripts/deps.sh build test
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -j $(JOBS)
+
+$(BUILD)/build.ninja: meson.build
+	@scripts/deps.sh build test
+	@CC=$(CC) meson setup $(BUILD) . --buildtype=debugoptimized -Dwerror=true >/dev/null
+
+run: ## start everything on embedded defaults and show a Node and a Ruby program evaluated
+	@scripts/deps.sh build run
+	@$(MAKE) --no-print-directory build
+	@PORT=$(PORT) BUILD=$(BUILD) scripts/run.sh
+
+check: build ## all tests that a change must pass (≤ 12 minutes on 2 cores)
+	@scripts/deps.sh test
+	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract
+	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes 1 --suite box
+	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault
+
+check-long: lint asan tsan clang ## everything, with sanitizers, both compilers and long fault runs
+	SERAPIS_LONG=1 $(MAKE) check
+
+asan:
+	@[ -d build-asan ] || meson setup build-asan . -Db_sanitize=address,undefined -Dwerror=true >/dev/null
+	ninja -C build-asan -j $(JOBS)
+	$(SUDO) $(TEST_ENV) meson test -C build-asan --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract -t 5
+
+tsan:
+	@[ -d build-tsan ] || meson setup build-tsan . -Db_sanitize=thread -Dwerror=true >/dev/null
+	ninja -C build-tsan -j $(JOBS)
+	$(SUDO) $(TEST_ENV) meson test -C build-tsan --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract -t 5
+
+clang:
+	@[ -d build-clang ] || CC=clang meson setup build-clang . -Dwerror=true >/dev/null
+	ninja -C build-clang -j $(JOBS)
+
+lint: build ## formatting, clang-tidy, cppcheck
+	@scripts/lint.sh $(BUILD)
+
+format:
+	@git ls-files -z 'src/*.[ch]' 'tests/*.[ch]' 'bench/*.[ch]' | xargs -0 clang-format -i
+
+clean:
+	rm -rf build build-asan build-tsan build-clang

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many durable writes a second the store takes, with the disk's own figure beside it.
+ *
+ *     store_bench [DIRECTORY [SECONDS]]
+ *
+ * Makes and removes its database in DIRECTORY (default: the current one). Each figure is of SECONDS (default 3).
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/store.h"
+
+#define THREADS_MAX 64
+#define SAMPLES 4000
+
+struct work {
+	struct sp_store *s;
+	int64_t until;
+	bool whole; /* create, claim and finish; else create only */
+	_Atomic long done;
+	_Atomic int failed;
+	int64_t samples[THREADS_MAX][SAMPLES]; /* time of each operation; the first of each thread */
+	int n_samples[THREADS_MAX];
+	_Atomic int number;
+};
+
+static char request[600], output[200];
+
+static int one(struct work *w)
+{
+	struct sp_new_evaluation in = {.id = sp_id_new(),
+	        .language = "node",
+	        .class_ = SP_CLASS_BULK,
+	        .request = {request, sizeof(request)},
+	        .max_waiting = 100000000};
+	struct sp_evaluation row;
+
+	if (sp_store_create(w->s, &in, &row, NULL) != 0) return -1;
+	if (!w->whole) return 0;
+	struct sp_claim_request claim = {.id = in.id, .evaluator_id = "bench", .lease_ms = 15000, .max_lost = 3};
+	struct sp_finish finish = {.id = in.id,
+	        .claim_no = 1,
+	        .status = SP_STATUS_FINISHED,
+	        .verdict = "ok",
+	        .stage = "run",
+	        .has_exit_code = true,
+	        .result = {output, sizeof(output)},
+	        .output = {output, sizeof(output)}};
+	enum sp_claim_outcome outcome;
+	struct sp_stored st;
+	bool applied;
+	if (sp_store_claim(w->s, &claim, &outcome, &st, NULL) != 0) return -1;
+	sp_stored_fini(&st);
+	if (outcome != SP_CLAIM_MINE || sp_store_finish(w->s, &finish, &applied, NULL) != 0 || !applied) return -1;
+	return 0;
+}
+
+static void *worker(void *cls)
+{
+	struct work *w = cls;
+	int me = w->number++;
+
+	for (int64_t now = sp_mono_ns(); now < w->until;) {
+		int64_t began = now;
+		if (one(w) != 0) {
+			w->failed++;
+			return NULL;
+		}
+		now = sp_mono_ns();
+		if (w->n_samples[me] < SAMPLES) w->samples[me][w->n_samples[me]++] = now - began;
+		w->done++;
+	}
+	return NULL;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double percentile_ms(int64_t *v, size_t n, double p) { return n ? (double)v[(size_t)((double)(n - 1) * p)] / 1e6 : 0; }
+
+static int measure(const char *url, int threads, bool whole, int seconds)
+{
+	struct sp_err err = {0};
+	struct work *w = calloc(1, sizeof(*w));
+	pthread_t t[THREADS_MAX];
+
+	if (!w || !(w->s = sp_store_open(url, &err))) {
+		fprintf(stderr, "%s\n", err.msg);
+		free(w);
+		return -1;
+	}
+	w->whole = whole;
+	int64_t began = sp_mono_ns();
+	w->until = began + seconds * SP_NS_PER_S;
+	for (int i = 0; i < threads; i++)
+		if (pthread_create(&t[i], NULL, worker, w) != 0) abort();
+	for (int i = 0; i < threads; i++) pthread_join(t[i], NULL);
+	double took = (double)(sp_mono_ns() - began) / 1e9;
+	size_t n = 0;
+	int64_t *all = calloc((size_t)threads * SAMPLES, sizeof(*all));
+	for (int i = 0; i < threads && all; i++)
+		for (int k = 0; k < w->n_samples[i]; k++) all[n++] = w->samples[i][k];
+	if (all) qsort(all, n, sizeof(*all), ascending);
+	printf("%-22s %3d threads  %8.0f/s  p50 %7.3f ms  p99 %7.3f ms%s\n", whole ? "create+claim+finish" : "create", threads,
+	        (double)w->done / took, percentile_ms(all, n, 0.5), percentile_ms(all, n, 0.99), w->failed ? "  FAILED" : "");
+	fflush(stdout);
+	free(all);
+	sp_store_close(w->s);
+	int failed = w->failed;
+	free(w);
+	return failed ? -1 : 0;
+}
+
+/* What the disk takes for 16 KiB and a flush, one after the other: the least that a lone write costs. */
+static void measure_disk(const char *dir)
+{
+	static int64_t took[500];
+	char path[4096], block[16384] = {1};
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/bench.flush", dir);
+	int fd = open(path, O_CREAT | O_RDWR | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0) return;
+	for (; n < SP_COUNT(took); n++) {
+		int64_t began = sp_mono_ns();
+		if (pwrite(fd, block, sizeof(block), (off_t)(n % 256 * sizeof(block))) < 0 || fdatasync(fd) != 0) break;
+		took[n] = sp_mono_ns() - began;
+	}
+	qsort(took, n, sizeof(took[0]), ascending);
+	printf("write 16 KiB + fdatasync   p50 %7.3f ms  p99 %7.3f ms  (%.0f/s one after the other)\n", percentile_ms(took, n, 0.5),
+	        percentile_ms(took, n, 0.99), 1000 / percentile_ms(took, n, 0.5));
+	close(fd);
+	unlink(path);
+}
+
+int main(int argc, char **argv)
+{
+	const char *dir = argc > 1 ? argv[1] : ".", *const suffixes[] = {"", "-wal", "-shm", ".lock"};
+	const int counts[] = {1, 8, 64};
+	int seconds = argc > 2 ? atoi(argv[2]) : 3, failed = 0;
+	char url[4096], path[4200];
+
+	sp_log_setup(SP_LOG_ERROR, false);
+	snprintf(url, sizeof(url), "sqlite:%s/bench.db", dir);
+	memset(request, 'r', sizeof(request));
+	memset(output, 'o', sizeof(output));
+	measure_disk(dir);
+	for (int whole = 0; whole < 2; whole++)
+		for (size_t i = 0; i < SP_COUNT(counts); i++) {
+			for (size_t k = 0; k < SP_COUNT(suffixes); k++) {
+				snprintf(path, sizeof(path), "%s/bench.db%s", dir, suffixes[k]);
+				unlink(path);
+			}
+			failed |= measure(url, counts[i], whole, seconds) != 0;
+		}
+	for (size_t k = 0; k < SP_COUNT(suffixes); k++) {
+		snprintf(path, sizeof(path), "%s/bench.db%s", dir, suffixes[k]);
+		unlink(path);
+	}
+	measure_disk(dir);
+	return failed;
+}

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, lint.
+# usage: scripts/deps.sh GROUP...
+set -euo pipefail
+
+# group | package | a command or file that shows it is there ("" = ask dpkg) | what for
+list='
+build|gcc|/usr/bin/gcc|compiler; also runs C programs
+build|libc6-dev||headers of the C library
+build|meson|/usr/bin/meson|build
+build|ninja-build|/usr/bin/ninja|build
+build|pkg-config|/usr/bin/pkg-config|finds the libraries
+build|libjansson-dev||JSON
+build|libyaml-dev||language definitions and configuration
+build|libmicrohttpd-dev||HTTP server
+build|libsqlite3-dev||embedded store
+build|libcurl4-openssl-dev||HTTP client of "serapis eval"
+build|libseccomp-dev||compiles the system-call filter at build time
+build|libcmocka-dev||unit tests
+run|curl|/usr/bin/curl|shows the first requests
+run|ca-certificates||certificates that programs see
+run|ruby|/usr/bin/ruby|runs Ruby programs
+run|nodejs|/usr/bin/node|runs Node programs
+test|make|/usr/bin/make|runs the checks
+test|git|/usr/bin/git|lists the sources that are checked
+test|python3|/usr/bin/python3|tests against the running service
+test|python3-pytest||tests against the running service
+test|python3-requests||tests against the running service
+test|ruby|/usr/bin/ruby|programs of the corpus
+test|nodejs|/usr/bin/node|programs of the corpus
+test|curl|/usr/bin/curl|examples of the README
+test|procps|/usr/bin/ps|tests look for left-over processes
+test|iproute2|/usr/sbin/ip|tests look at namespaces
+lint|clang|/usr/bin/clang|second compiler
+lint|clang-format|/usr/bin/clang-format|formatting
+lint|clang-tidy|/usr/bin/clang-tidy|static analysis
+lint|cppcheck|/usr/bin/cppcheck|static analysis
+lint|clang-tools||static analysis
+'
+
+missing=() reasons=()
+while IFS='|' read -r group package probe why; do
+	[ -n "$group" ] || continue
+	case " $* " in *" $group "*) ;; *) continue ;; esac
+	if [ -n "$probe" ]; then [ -e "$probe" ] && continue
+	elif dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed'; then continue
+	fi
+	case " ${missing[*]-} " in *" $package "*) continue ;; esac
+	missing+=("$package") reasons+=("  $package: $why")
+done <<<"$list"
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "Missing Debian packages:"
+printf '%s\n' "${reasons[@]}"
+command="apt-get install -y --no-install-recommends ${missing[*]}"
+if [ "$(id -u)" = 0 ]; then sudo=
+elif sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; }; then sudo=sudo
+else
+	echo "Installing them needs root. Run this, then start again:"
+	echo "  sudo apt-get update && sudo $command"
+	exit 1
+fi
+echo "Installing: ${sudo:+sudo }$command"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+if ! { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive $command; } >"$log" 2>&1; then
+	tail -20 "$log"
+	exit 1
+fi

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of src/api share. */
+#ifndef SP_API_INTERNAL_H
+#define SP_API_INTERNAL_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "api/waiters.h"
+#include "core/problem.h"
+#include "http/server.h"
+
+struct sp_api {
+	struct sp_api_parts parts;
+	struct sp_http_server *server;
+	struct sp_waiters *waiters;
+	struct sp_http_route routes[16];
+	atomic_bool stopping;
+	_Atomic int64_t drain_began_ns; /* 0: not draining */
+
+	/* Calls of parts.language_state and parts.not_ready are made under it for reading; draining writes: afterwards `frozen` is shown and nothing is called. */
+	pthread_rwlock_t parts_lock;
+	struct sp_language_state *frozen; /* of each language when the drain began; NULL before */
+};
+
+/* reply.c: every JSON answer of the API goes through these. All of them end the request. */
+void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body); /* body: consumed */
+void sp_api_reply_problems(struct sp_http_request *r, struct sp_problems *ps); /* at least one; finishes ps. 503 gets a Retry-After */
+void sp_api_reply_problem(struct sp_http_request *r, int status, const char *code, const char *fmt, ...) SP_PRINTF(4, 5);
+/* A query parameter outside `known` (NULL-terminated) is 422 unknown_field: false after having answered. */
+bool sp_api_check_query(struct sp_http_request *r, const char *const *known);
+
+/* evaluations.c */
+void sp_api_post_eval(struct sp_http_request *r, void *api);
+void sp_api_get_evaluation(struct sp_http_request *r, void *api);
+void sp_api_answer_waiter(void *api, struct sp_waiter *w, const struct sp_stored *s); /* sp_waiters_answer */
+
+/* languages.c */
+void sp_api_get_languages(struct sp_http_request *r, void *api);
+void sp_api_language_state(struct sp_api *a, size_t i, struct sp_language_state *out);
+
+/* health.c */
+void sp_api_healthz(struct sp_http_request *r, void *api);
+void sp_api_readyz(struct sp_http_request *r, void *api);
+
+/* page.c; cls: the asset */
+extern const struct sp_http_route sp_api_page_routes[];
+extern const size_t sp_api_page_nroutes;
+void sp_api_page_init(void);
+
+#endif

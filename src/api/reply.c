@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* How an answer in JSON is made. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/mem.h"
+
+static void add_common(struct sp_http_request *r)
+{
+	sp_http_add_header(r, "Cache-Control", "no-store");
+	sp_http_add_header(r, "X-Content-Type-Options", "nosniff");
+}
+
+void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body)
+{
+	size_t n = json_dumpb(body, NULL, 0, SP_JSON_DUMP_FLAGS);
+	char *text = n ? sp_try_alloc(n + 1) : NULL;
+
+	if (text) {
+		json_dumpb(body, text, n, SP_JSON_DUMP_FLAGS);
+		text[n++] = '\n';
+	}
+	json_decref(body);
+	add_common(r);
+	if (!text) {
+		static const char none[] = "{\"error\":{\"code\":\"overloaded\",\"message\":\"there is no memory for the answer\",\"field\":null,\"value\":null,\"limit\":null,\"request_id\":null,\"more\":[]}}\n";
+		sp_http_add_header(r, "Retry-After", "1");
+		sp_http_reply_static(r, 503, "application/json", none, sizeof(none) - 1);
+		return;
+	}
+	sp_http_reply(r, status, "application/json", text, n);
+}
+
+void sp_api_reply_problems(struct sp_http_request *r, struct sp_problems *ps)
+{
+	int status = ps->list[0].http_status;
+	json_t *body = sp_problems_json(ps, sp_http_request_id(r));
+	bool language = !strcmp(ps->list[0].code, "language_unavailable");
+
+	sp_problems_fini(ps);
+	/* A language comes back when somebody mends the host; the rest is load, which passes. */
+	if (status == 503) sp_http_add_header(r, "Retry-After", language ? "30" : "1");
+	sp_api_reply_json(r, status, body);
+}
+
+void sp_api_reply_problem(struct sp_http_request *r, int status, const char *code, const char *fmt, ...)
+{
+	struct sp_problems ps = {0};
+	char text[sizeof(ps.list[0].message)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0) text[0] = '\0';
+	va_end(ap);
+	sp_problem_add(&ps, status, code, NULL, NULL, NULL, "%s", text);
+	sp_api_reply_problems(r, &ps);
+}
+
+struct query_check { const char *const *known; struct sp_problems ps; };
+
+static bool check_parameter(void *cls, const char *name, const char *value)
+{
+	struct query_check *q = cls;
+	char field[160];
+
+	for (const char *const *k = q->known; *k; k++) {
+		if (!strcmp(*k, name)) return true;
+	}
+	snprintf(field, sizeof(field), "?%s", name);
+	sp_problem_add(&q->ps, 422, "unknown_field", field, NULL, NULL, q->known[0] ? "there is no query parameter '%s' here; known: %s%s%s" : "there is no query parameter '%s' here; none is known",
+		name, q->known[0] ? q->known[0] : "", q->known[0] && q->known[1] ? ", " : "", q->known[0] && q->known[1] ? q->known[1] : "");
+	return true;
+}
+
+bool sp_api_check_query(struct sp_http_request *r, const char *const *known)
+{
+	struct query_check q = {.known = known};
+
+	sp_http_each_query(r, check_parameter, &q);
+	if (q.ps.n == 0) return true;
+	sp_api_reply_problems(r, &q.ps);
+	return false;
+}

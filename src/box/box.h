@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SP_BOX_BOX_H
+#define SP_BOX_BOX_H
+
+#include "base/attr.h"
+#include "box/cgroup.h"
+#include "box/policy.h"
+
+struct sp_box {
+	const struct sp_policy *policy;
+	struct sp_cgroup_base *cgroups;
+	int control; /* the service's channel */
+	int stub; /* end of file: the stub is gone */
+};
+
+/* The box: pid 1 of its pid namespace, root of its user namespace. Serves until the service or the stub goes. Never returns. */
+void sp_box_main(const struct sp_box *b) SP_NORETURN;
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Order is everything here, and both halves are short on purpose.
+ *
+ *   init     mounts, pivot_root, files (before any code of the run exists) → fork → becomes uid 1 without capabilities, keeps one pipe → releases the program
+ *   program  oom score, session, stdio, limits, uid 1000 without capabilities → waits for the release → filter → exec
+ *
+ * The two run side by side up to the release, which is what makes sure that the program never meets an init that still has powers.
+ *
+ * Init ends when the main process ends: the kernel then kills whatever else is in the pid namespace, and the launcher's wait for init returns only when
+ * all of it is gone. A daemon that the program left behind holds nothing up.
+ */
+#include "box/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "box/cgroup.h"
+#include "box/die.h"
+#include "box/files.h"
+#include "box/inner.h"
+#include "box/sys.h"
+
+#ifdef SP_HAVE_SECCOMP_RUN
+#include "seccomp_run.h"
+
+bool sp_seccomp_present(void) { return true; }
+
+/* Last of all: the filter refuses most of what this file does. no_new_privs, which makes it possible without a capability, is set since the box's start. */
+static int install_seccomp(void)
+{
+	struct sock_fprog f = {.len = SP_COUNT(sp_seccomp_run), .filter = (struct sock_filter *)(uintptr_t)sp_seccomp_run};
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &f);
+}
+#else
+bool sp_seccomp_present(void) { return false; }
+static int install_seccomp(void) { return 0; }
+#endif
+
+#define DEFAULT_STACK (UINT64_C(8) << 20)
+
+static void note_sink(int fd, const struct sp_box_error *e)
+{
+	struct sp_note n = {.kind = SP_NOTE_FAILED, .error = *e};
+	(void)!write(fd, &n, sizeof n); /* nobody is left to be told when the launcher is gone */
+}
+
+int sp_container_prepare(const char **what)
+{
+	/* What the kernel would let accumulate on the slot's ids over many runs, or spend of the host on one (box-rules.md 11). CORE is 1, not 0: a
+	 * limit of 0 does not stop a core_pattern that is a pipe, and its handler would run as the host's root on memory that the program made (21). */
+	static const struct {
+		int what;
+		rlim_t value;
+	} limits[] = {{RLIMIT_CORE, 1}, {RLIMIT_SIGPENDING, 256}, {RLIMIT_MEMLOCK, 64 << 10}, {RLIMIT_MSGQUEUE, 0}, {RLIMIT_NICE, 0},
+	        {RLIMIT_RTPRIO, 0}};
+
+	*what = "setting the slot's resource limits";
+	for (size_t i = 0; i < SP_COUNT(limits); i++)
+		if (setrlimit(limits[i].what, &(struct rlimit){limits[i].value, limits[i].value}) < 0) return -1;
+	umask(022);
+
+	/* The bounding set ends what an exec could ever give back; the launcher itself, which never execs, keeps what it has. NOROOT: even uid 0 of this
+	 * namespace gets nothing from an exec. The uid-change fixup stays on: it empties the sets when the program becomes uid 1000. All locked. */
+	*what = "dropping the capability bounding set";
+	for (int cap = 0; cap <= 63; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL) return -1;
+	*what = "locking the securebits";
+	return prctl(PR_SET_SECUREBITS,
+	        SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+	                SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+	        0, 0, 0);
+}
+
+static void become(uid_t uid, const char *who)
+{
+	/* Empties effective, permitted and inheritable; ambient follows them. */
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {{0}};
+
+	/* raw: one thread, and glibc's wrappers do no more than signal the others. Groups first, as the right to change them goes with the uid. */
+	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, uid, uid, uid) < 0 || syscall(SYS_setresuid, uid, uid, uid) < 0)
+		sp_die(SP_BOX_E_SETUP, errno, "taking the ids of the %s", who);
+	if (syscall(SYS_capset, &h, none) < 0) sp_die(SP_BOX_E_SETUP, errno, "dropping the capabilities of the %s", who);
+}
+
+/* ---- program */
+
+static rlim_t within(rlim_t want, int resource)
+{
+	/* A hard limit of the service's environment that is lower stays: raising it would need a capability on the host. */
+	struct rlimit now;
+	return getrlimit(resource, &now) == 0 && now.rlim_max < want ? now.rlim_max : want;
+}
+
+static void set_limits(const struct sp_box_step *s)
+{
+	const struct {
+		int what;
+		rlim_t value;
+	} limits[] = {
+	        {RLIMIT_NOFILE, s->open_files},
+	        {RLIMIT_FSIZE, s->file_bytes},
+	        {RLIMIT_STACK, s->stack_bytes ? s->stack_bytes : DEFAULT_STACK},
+	        /* Two backstops behind the cgroup's limits, hence wider: they count otherwise (per uid, per process) and must never decide first. */
+	        {RLIMIT_NPROC, s->processes + 16},
+	        {RLIMIT_CPU, s->cpu_ns / 1000000000 + 5},
+	};
+	for (size_t i = 0; i < SP_COUNT(limits); i++) {
+		rlim_t v = within(limits[i].value, limits[i].what);
+		if (setrlimit(limits[i].what, &(struct rlimit){v, v}) < 0)
+			sp_die(SP_BOX_E_SETUP, errno, "setting resource limit %d", limits[i].what);
+	}
+}
+
+static void set_stdio(const struct sp_container *c)
+{
+	int in = c->in;
+	if (in < 0) in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	/* The memfd's offset is shared with whoever sent it, so it is not to be relied on. */
+	else if (lseek(in, 0, SEEK_SET) < 0)
+		sp_die(SP_BOX_E_SETUP, errno, "rewinding stdin");
+	/* Every descriptor of ours is above 2, so no dup2 here hits one that is still needed. */
+	if (in < 0 || dup2(in, 0) < 0 || dup2(c->out, 1) < 0 || dup2(c->err, 2) < 0) sp_die(SP_BOX_E_SETUP, errno, "setting up stdio");
+}
+
+/* execvp over the *run's* PATH, without its habit of handing a file without an interpreter line to a shell. */
+static void execute(const struct sp_spec *s)
+{
+	const char *name = s->argv[0], *path = "/usr/local/bin:/usr/bin:/bin";
+	char full[PATH_MAX];
+	int why = ENOENT;
+
+	if (strchr(name, '/')) {
+		execve(name, s->argv, s->envp);
+		return;
+	}
+	for (size_t i = 0; s->envp[i]; i++)
+		if (strncmp(s->envp[i], "PATH=", 5) == 0) path = s->envp[i] + 5;
+	for (const char *p = path;; p++) {
+		size_t n = strcspn(p, ":");
+		if (n > 0 && (size_t)snprintf(full, sizeof full, "%.*s/%s", (int)n, p, name) < sizeof full) {
+			execve(full, s->argv, s->envp);
+			if (errno != ENOENT && errno != ENOTDIR && why != EACCES) why = errno; /* EACCES tells more than a later ENOENT */
+		}
+		p += n;
+		if (!*p) break;
+	}
+	errno = why;
+}
+
+static void SP_NORETURN program(const struct sp_container *c, int release)
+{
+	struct sp_note note = {.kind = SP_NOTE_READY};
+	static struct sp_spec spec;
+	uint64_t size;
+
+	sp_die_to(note_sink, c->ready, false);
+
+	/* Before the uid changes, since the file belongs to the namespace's root then: of all in the slot's cgroup, the oom killer shall choose the run, not
+	 * the launcher (box-rules.md 4). Through the launcher's proc; the container's own is read-only. */
+	int oom = openat(c->mounts->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (oom < 0 || write(oom, "1000", 4) != 4) sp_die(SP_BOX_E_SETUP, errno, "setting oom_score_adj");
+	close(oom);
+
+	setsid();
+	set_stdio(c);
+	set_limits(c->step);
+	become(SP_RUN_UID, "program");
+
+	if (sp_box_check_sealed(c->spec, SP_BOX_SPEC_BYTES_MAX, &size) < 0) sp_die(SP_BOX_E_REQUEST, 0, "the spec is not a sealed memfd");
+	char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, c->spec, 0);
+	if (bytes == MAP_FAILED) sp_die(SP_BOX_E_SETUP, errno, "mapping the spec");
+	const char *fault = sp_spec_parse(&spec, bytes, size);
+	if (fault) sp_die(SP_BOX_E_REQUEST, 0, "%s", fault);
+	if (chdir(spec.cwd) < 0) sp_die(SP_BOX_E_EXEC, errno, "the working directory %.200s", spec.cwd);
+
+	/* Dispositions need no reset: nothing in the box's line of descent ever sets one (main.c). The mask is the box's. */
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+
+	/* The release. End of file instead: init is dead, and we are about to be. */
+	char go;
+	if (read(release, &go, 1) != 1) _exit(1);
+
+	note.cpu = sp_cgroup_cpu_fd(c->cpu);
+	/* Whatever is still open goes at the exec, the ready pipe included: its end of file is how the launcher knows that the exec succeeded. */
+	if (sp_sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) sp_die(SP_BOX_E_SETUP, errno, "close_range");
+	if (install_seccomp() < 0) sp_die(SP_BOX_E_SETUP, errno, "installing the system call filter");
+	note.at_ns = sp_mono_ns();
+	if (write(c->ready, &note, sizeof note) != sizeof note) _exit(1);
+	execute(&spec);
+	sp_die(SP_BOX_E_EXEC, errno, "%.200s", spec.argv[0]);
+}
+
+/* ---- init */
+
+static void unpack(int memfd)
+{
+	struct sp_box_error e;
+	uint64_t size;
+
+	if (sp_box_check_sealed(memfd, SP_BOX_FILES_BYTES_MAX, &size) < 0)
+		sp_die(SP_BOX_E_REQUEST, 0, "the files are not in a sealed memfd");
+	void *archive = mmap(NULL, size, PROT_READ, MAP_PRIVATE, memfd, 0);
+	sp_autoclose int box = open("/box", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (archive == MAP_FAILED || box < 0) sp_die(SP_BOX_E_SETUP, errno, "opening the files");
+	/* As the run's uid for the file system: what it makes belongs to the run, and no capability helps it past a permission. */
+	setfsgid(SP_RUN_UID);
+	setfsuid(SP_RUN_UID);
+	if (sp_files_unpack(archive, size, box, &e) < 0) sp_die((enum sp_box_error_code)e.code, 0, "%s", e.text);
+	setfsuid(0);
+	setfsgid(0);
+	/* The change of ids took it away, and the program-to-be, a fork of us, has its oom_score_adj to write. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) sp_die(SP_BOX_E_SETUP, errno, "PR_SET_DUMPABLE");
+	munmap(archive, size);
+}
+
+void sp_container_init(const struct sp_container *c)
+{
+	const char *what;
+	int release[2], status;
+
+	sp_die_to(note_sink, c->report, false);
+	if (sp_mounts_enter(c->mounts, c->root, &what) < 0) sp_die(SP_BOX_E_SETUP, errno, "%s", what);
+	if (c->files >= 0) unpack(c->files);
+	if (pipe2(release, O_CLOEXEC) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a pipe");
+
+	pid_t main_pid = fork();
+	if (main_pid < 0) sp_die(SP_BOX_E_SETUP, errno, "forking the program");
+	if (main_pid == 0) {
+		close(release[1]);
+		program(c, release[0]);
+	}
+
+	if (dup2(c->report, 0) < 0 || dup2(release[1], 1) < 0 || sp_sys_close_range(2, ~0U, 0) < 0) _exit(1);
+	sp_die_to(note_sink, 0, false);
+	become(SP_INIT_UID, "init");
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* a belt; what counts is that the launcher is pid 1 of the namespace around this one */
+	if (write(1, "", 1) != 1) sp_die(SP_BOX_E_SETUP, errno, "releasing the program");
+	close(1);
+
+	for (;;) {
+		pid_t p = waitpid(-1, &status, 0);
+		if (p == main_pid) break;
+		if (p < 0 && errno != EINTR) _exit(1);
+	}
+	struct sp_note note = {.kind = SP_NOTE_ENDED, .status = status, .at_ns = sp_mono_ns()};
+	_exit(write(0, &note, sizeof note) == sizeof note ? 0 : 1);
+}

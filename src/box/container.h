@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* A container from the inside: its init, and the program up to its exec. */
+#ifndef SP_BOX_CONTAINER_H
+#define SP_BOX_CONTAINER_H
+
+#include "base/attr.h"
+#include "box/mounts.h"
+#include "box/protocol.h"
+
+struct sp_container {
+	const struct sp_mounts *mounts;
+	const char *root; /* name of the template */
+	const struct sp_box_step *step;
+	int files, spec, in; /* sealed memfds; files and in may be -1 */
+	int out, err; /* write ends; the same descriptor when merged */
+	int report, ready; /* write ends of init's and of the program's pipe (inner.h) */
+	int cpu; /* cpuacct.usage */
+};
+
+/* Runs as pid 1 of fresh pid, mnt, ipc, uts and cgroup namespaces, root of the slot's user namespace. Never returns. */
+void sp_container_init(const struct sp_container *c) SP_NORETURN;
+
+/* What a launcher sets once for all its containers, since fork hands it down: bounding set, securebits, rlimits that are the same for every run, umask. */
+int sp_container_prepare(const char **what) SP_MUSTCHECK;
+
+/* False when this build has no filter. */
+bool sp_seccomp_present(void);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a run sees of the file system. A launcher builds, once, a small private tree of its own:
+ *
+ *     /roots/<name>   one template a root of the policy: a read-only tmpfs with read-only binds, empty mount points proc, box, tmp, dev/shm
+ *     /proc           the box's own proc, complete: the kernel lets an unprivileged mount namespace make a new proc only where one is visible
+ *     /tree           where the run's tmpfs is mounted from BEGIN to END, with box, tmp and shm in it
+ *     /dev, /empty    five of the host's device nodes; /dev/null and /empty are bound over the parts of proc that tell of the host
+ *
+ * and each container's init gets a copy of it with its mount namespace, adds proc and the tree to the template, and makes that its root.
+ * Every function returns 0 or -1 with errno and, in *what, the step that failed (a static string).
+ */
+#ifndef SP_BOX_MOUNTS_H
+#define SP_BOX_MOUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "box/policy.h"
+
+#define SP_RUN_UID 1000
+#define SP_INIT_UID 1
+
+#define SP_MASKS_MAX 48
+struct sp_mounts {
+	int proc; /* O_PATH of the box's proc */
+	const char *masks[SP_MASKS_MAX]; /* those parts of proc that this kernel has, "acpi" … */
+	bool mask_is_dir[SP_MASKS_MAX];
+	unsigned nmasks;
+};
+
+/* Launcher, once: leaves the host's mounts behind for ever. */
+int sp_mounts_build(struct sp_mounts *m, const struct sp_policy *p, struct sp_err *err) SP_MUSTCHECK;
+
+/* Launcher, at BEGIN and END. */
+int sp_mounts_tree_open(uint64_t bytes, uint32_t inodes, const char **what) SP_MUSTCHECK;
+int sp_mounts_tree_close(void) SP_MUSTCHECK;
+/* *blocks, *inodes: none is left. */
+int sp_mounts_tree_full(bool *blocks, bool *inodes) SP_MUSTCHECK;
+
+/* Init, in its new namespaces: makes the named template the root. The working directory is then /. */
+int sp_mounts_enter(const struct sp_mounts *m, const char *root, const char **what) SP_MUSTCHECK;
+
+#endif

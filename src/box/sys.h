@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* System calls that glibc of Debian 12 does not wrap, or wraps with more than is wanted in a process that is about to be confined. */
+#ifndef SP_BOX_SYS_H
+#define SP_BOX_SYS_H
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+#ifndef OPEN_TREE_CLOEXEC
+#define OPEN_TREE_CLOEXEC O_CLOEXEC
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+/* Like fork() with new namespaces. Only for processes with one thread: glibc's own bookkeeping (atfork handlers, thread id) is not renewed. */
+static inline pid_t sp_sys_clone(uint64_t flags, int *pidfd)
+{
+	struct clone_args a = {.flags = flags, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
+	if (pidfd) a.flags |= CLONE_PIDFD;
+	return (pid_t)syscall(SYS_clone3, &a, sizeof a);
+}
+
+static inline int sp_sys_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
+	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+}
+
+static inline int sp_sys_pivot_root(const char *new_root, const char *put_old) { return (int)syscall(SYS_pivot_root, new_root, put_old); }
+static inline int sp_sys_pidfd_kill(int pidfd) { return (int)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0); }
+static inline int sp_sys_close_range(unsigned first, unsigned last, unsigned flags)
+{
+	return (int)syscall(SYS_close_range, first, last, flags);
+}
+static inline long sp_sys_join_session_keyring(void) { return syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL, 0, 0, 0); }
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* `serapis eval FILE`: sends a program to a server and behaves like the program: its output, its exit code. */
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/data.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/program.h"
+
+#define ANSWER_MAX ((size_t)256 << 20)
+
+struct client {
+	CURL *curl;
+	const char *server;
+};
+
+static size_t receive(char *p, size_t size, size_t n, void *cls) { return sp_buf_add(cls, p, size * n) == 0 ? size * n : 0; }
+
+/* One request. The HTTP status, with the answer's JSON in *answer (new reference, NULL if it is none); -1 with a message. */
+static long call(struct client *c, const char *path, const char *body, json_t **answer)
+{
+	*answer = NULL;
+	char why[CURL_ERROR_SIZE] = "";
+	struct sp_buf got;
+	sp_buf_init(&got, ANSWER_MAX);
+	sp_autofree char *url = sp_asprintf("%s%s", c->server, path);
+	curl_easy_reset(c->curl);
+	curl_easy_setopt(c->curl, CURLOPT_URL, url);
+	curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, why);
+	curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, 10L);
+	/* A sync answer comes within http.sync_wait_max (at most 50 s by default); anything much later means that nobody is there. */
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, 120L);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &got);
+	curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "serapis/" SERAPIS_VERSION);
+	struct curl_slist *headers = NULL;
+	if (body) {
+		headers = curl_slist_append(headers, "Content-Type: application/json");
+		headers = curl_slist_append(headers, "Expect:");
+		curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
+		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+	}
+	CURLcode rc = curl_easy_perform(c->curl);
+	long status = -1;
+	if (rc != CURLE_OK) sp_cmd_complain("%s: %s", url, why[0] ? why : curl_easy_strerror(rc));
+	else curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_slist_free_all(headers);
+	if (status > 0 && got.len) {
+		enum sp_json_fault fault;
+		*answer = sp_json_parse(got.data, got.len, &fault, NULL);
+	}
+	sp_buf_fini(&got);
+	return status;
+}
+
+/* Prints the server's reasons for a refusal. */
+static void complain_answer(long status, const json_t *answer)
+{
+	const json_t *error = json_object_get(answer, "error");
+	const char *message = json_string_value(json_object_get(error, "message"));
+	sp_cmd_complain("the server answered %ld: %s", status, message ? message : "(no reason given)");
+	size_t i;
+	json_t *more;
+	json_array_foreach(json_object_get(error, "more"), i, more) sp_cmd_complain("  %s", json_string_value(json_object_get(more, "message")));
+}
+
+static int show(const json_t *evaluation, bool as_json)
+{
+	if (!as_json) return sp_program_show(evaluation);
+	json_dumpf(evaluation, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+	putchar('\n');
+	return SP_EXIT_OK;
+}
+
+static bool ended(const json_t *evaluation)
+{
+	const char *s = json_string_value(json_object_get(evaluation, "status"));
+	return s && strcmp(s, "created") != 0 && strcmp(s, "evaluating") != 0;
+}
+
+static int evaluate(struct client *c, struct sp_program *p, bool as_json, bool async)
+{
+	/* base64 carries the program's bytes as they are; people who ask for JSON want to read it. */
+	const char *query = as_json ? "" : "encoding=base64";
+	sp_autofree char *language = curl_easy_escape(c->curl, p->language, 0);
+	sp_autofree char *path = sp_asprintf("/v1/eval/%s?%s", language, query);
+	sp_autofree char *body = json_dumps(p->body, JSON_COMPACT);
+	json_t *answer;
+	long status = call(c, path, body, &answer);
+	while (status == 202 && !async && !ended(answer)) {
+		const char *id = json_string_value(json_object_get(answer, "id"));
+		sp_autofree char *next = sp_asprintf("/v1/evaluations/%s?wait_ms=20000%s%s", id ? id : "", query[0] ? "&" : "", query);
+		json_decref(answer);
+		status = call(c, next, NULL, &answer);
+		if (status == 200 && !ended(answer)) status = 202;
+	}
+	int rc = SP_EXIT_OURS;
+	if (status == 200) rc = show(answer, as_json);
+	else if (status == 202) {
+		const char *id = json_string_value(json_object_get(answer, "id"));
+		if (as_json) (void)show(answer, true);
+		else puts(id ? id : "");
+		rc = SP_EXIT_OK;
+	} else if (status > 0) complain_answer(status, answer);
+	json_decref(answer);
+	return rc;
+}
+
+static void help(void)
+{
+	puts("usage: serapis eval [--server URL] [--async] [--json] FILE... [-- ARGS...]\n\n"
+	     "Runs a program through a server and behaves like it: its output, its exit code (128 + n for signal n, 124 for a timeout,\n"
+	     "125 when it could not be run).\n\n" SP_PROGRAM_HELP
+	     "  --server URL       default: $SERAPIS_SERVER or http://127.0.0.1:8080\n"
+	     "  --reference TEXT   your own id for the evaluation\n"
+	     "  --async            print the evaluation's id and do not wait\n"
+	     "  --json             print the evaluation object instead of behaving like the program");
+}
+
+int sp_cmd_eval(int argc, char **argv)
+{
+	struct client c = {.server = getenv("SERAPIS_SERVER")};
+	bool as_json = false, async = false;
+	struct sp_program p;
+	sp_program_init(&p);
+	int rc = SP_EXIT_USAGE;
+	for (int i = 1; i < argc; i++) {
+		int got;
+		if (!strcmp(argv[i], "--help")) {
+			help();
+			rc = SP_EXIT_OK;
+			goto out;
+		}
+		if (!strcmp(argv[i], "--json")) as_json = true;
+		else if (!strcmp(argv[i], "--async")) async = true;
+		else if ((got = sp_cmd_take_value(argc, argv, &i, "--server", &c.server)) != 0) {
+			if (got < 0) goto out;
+		} else if ((got = sp_program_take(&p, argc, argv, &i)) <= 0) {
+			if (got == 0) sp_cmd_complain("eval: unknown argument '%s'", argv[i]);
+			goto out;
+		}
+	}
+	if (sp_program_finish(&p) < 0) goto out;
+	if (async) json_object_set_new(p.body, "async", json_true());
+	if (!c.server || !c.server[0]) c.server = "http://127.0.0.1:8080";
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	c.curl = curl_easy_init();
+	SP_BUG_ON(!c.curl);
+	rc = evaluate(&c, &p, as_json, async);
+	curl_easy_cleanup(c.curl);
+	curl_global_cleanup();
+out:
+	sp_program_fini(&p);
+	return rc;
+}

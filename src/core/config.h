@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Configuration: flag > environment > file > default. One row of the table in config.c per option: key, kind, default, bounds, whether a reload may change
+ * it, one line of help. `http.listen` is --http-listen, SERAPIS_HTTP_LISTEN, and `http: {listen: …}` or `http.listen: …` in the YAML file. Durations are
+ * written 15s, sizes 256MiB; a key whose name ends in its unit (limits.max.wall_ms, as the API names it) also takes a bare number. An unknown key is
+ * refused with the nearest name; of unknown SERAPIS_ variables only those that look like a misspelt key, since Kubernetes and others make
+ * variables of that prefix by themselves (SERAPIS_PORT). Secrets come only from files.
+ */
+#ifndef SP_CORE_CONFIG_H
+#define SP_CORE_CONFIG_H
+
+#include "base/err.h"
+#include "core/limits.h"
+
+#define SP_CONFIG_ROWS_MAX 96
+
+struct sp_config {
+	/* texts are owned by the configuration */
+	char *store, *broker, *runtime; /* URLs; design.md section 1 */
+	char *languages_dir;            /* default: share/serapis/languages beside the program, or the source tree's when run from a build directory */
+	char *box_path, *box_policy;    /* "" = default */
+	char *user;                     /* after start-up become this user when started as root; "" = stay */
+	char *log_level, *log_format;   /* debug|info|warn|error; auto|json|text */
+	char *http_listen;              /* host:port; port 0 picks a free one */
+	char *http_port_file;           /* the real port is written here once the server accepts; "" = no */
+	char *evaluator_id;             /* "" = host name and pid */
+	int64_t http_sync_wait_max_ms, http_body_max_bytes, http_connections_max, http_request_deadline_ms, http_threads;
+	int64_t slots;                  /* 0: one a core */
+	int64_t queue_max_waiting, queue_memory_ids;
+	int64_t lease_ms, lease_renew_ms, max_lost, janitor_ms;
+	int64_t drain_delay_ms, drain_timeout_ms;
+	struct sp_eval_limits limits_default, limits_max;
+	struct sp_bounds bounds;
+	unsigned char _origin[SP_CONFIG_ROWS_MAX]; /* enum sp_origin of each row */
+};
+
+enum sp_origin { SP_ORIGIN_DEFAULT, SP_ORIGIN_FILE, SP_ORIGIN_ENV, SP_ORIGIN_FLAG };
+
+/* One "key=value" from a flag. */
+struct sp_setting { const char *key, *value; };
+
+/* file: NULL = SERAPIS_CONFIG, else /etc/serapis/serapis.yaml if it exists. environ: as environ(7), NULL = none. Values are checked whatever their origin; err names key, value, bounds and origin.
+ * Also refuses combinations that cannot work (a default limit over its maximum). */
+int sp_config_load(struct sp_config *c, const char *file, char **environ_, const struct sp_setting *flags, size_t nflags, struct sp_err *err) SP_MUSTCHECK;
+void sp_config_fini(struct sp_config *c);
+
+/* For `serapis config` and --help: the rows in order. Returns false past the end. *value is formatted as people write it; free with free(). */
+struct sp_config_row { const char *key, *kind, *dflt, *help; char *value; enum sp_origin origin; };
+bool sp_config_row(const struct sp_config *c, size_t i, struct sp_config_row *out);
+/* Maps "--http-listen" → "http.listen"; NULL if it is no option. */
+const char *sp_config_flag_key(const char *flag);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking languages up, and what their steps are started with. Reading the definitions: language_load.c. */
+#include "core/language.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#define ENTRY "{entry}"
+
+const struct sp_language *sp_languages_find(const struct sp_languages *ls, const char *name)
+{
+	for (size_t i = 0; i < ls->n; i++) {
+		const struct sp_language *l = &ls->list[i];
+		if (strcasecmp(l->id, name) == 0) return l;
+		for (char **a = l->aliases; *a; a++)
+			if (strcasecmp(*a, name) == 0) return l;
+	}
+	return NULL;
+}
+
+const char *sp_languages_nearest(const struct sp_languages *ls, const char *name)
+{
+	char word[32]; /* the longest id and its NUL; what is longer is near to none */
+	size_t n = strlen(name), count = 0;
+
+	if (n >= sizeof(word)) return NULL;
+	for (size_t i = 0; i <= n; i++) word[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
+	for (size_t i = 0; i < ls->n; i++) {
+		count++;
+		for (char **a = ls->list[i].aliases; *a; a++) count++;
+	}
+
+	sp_autofree const char **all = sp_calloc(count + 1, sizeof(*all));
+	size_t k = 0;
+	for (size_t i = 0; i < ls->n; i++) {
+		all[k++] = ls->list[i].id;
+		for (char **a = ls->list[i].aliases; *a; a++) all[k++] = *a;
+	}
+	return sp_nearest(word, all, k);
+}
+
+/* One element of a template. Both sides are bounded: templates by their file, paths by SP_PATH_LEN_MAX. */
+static char *fill(const char *tmpl, const char *entry)
+{
+	size_t times = 0, len = strlen(tmpl), elen = strlen(entry);
+
+	for (const char *p = tmpl; (p = strstr(p, ENTRY)); p += strlen(ENTRY)) times++;
+	char *out = sp_calloc(len + times * elen + 1, 1), *to = out;
+	for (const char *p = tmpl;;) {
+		const char *at = strstr(p, ENTRY);
+		size_t n = at ? (size_t)(at - p) : strlen(p);
+		memcpy(to, p, n);
+		to += n;
+		if (!at) return out;
+		memcpy(to, entry, elen);
+		to += elen;
+		p = at + strlen(ENTRY);
+	}
+}
+
+static size_t count(const char *const *v)
+{
+	size_t n = 0;
+	while (v && v[n]) n++;
+	return n;
+}
+
+char **sp_language_argv(char *const *tmpl, const char *entry, const char *const *args)
+{
+	size_t nt = count((const char *const *)tmpl), na = count(args);
+	char **out = sp_calloc(nt + na + 1, sizeof(*out));
+
+	for (size_t i = 0; i < nt; i++) out[i] = fill(tmpl[i], entry);
+	for (size_t i = 0; i < na; i++) out[nt + i] = sp_strdup(args[i]);
+	return out;
+}
+
+static void put(char **env, size_t *n, const char *setting)
+{
+	size_t name = strcspn(setting, "=") + 1;
+
+	for (size_t i = 0; i < *n; i++) {
+		if (strncmp(env[i], setting, name) != 0) continue;
+		free(env[i]);
+		env[i] = sp_strdup(setting);
+		return;
+	}
+	env[(*n)++] = sp_strdup(setting);
+}
+
+char **sp_language_env(const struct sp_language *l, const char *const *extra)
+{
+	static const char *const base[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/box", "LANG=C.UTF-8", "TMPDIR=/tmp", NULL};
+	const char *const *own = (const char *const *)l->env;
+	size_t n = 0;
+	char **out = sp_calloc(count(base) + count(own) + count(extra) + 1, sizeof(*out));
+
+	for (const char *const *p = base; *p; p++) put(out, &n, *p);
+	for (const char *const *p = own; p && *p; p++) put(out, &n, *p);
+	for (const char *const *p = extra; p && *p; p++) put(out, &n, *p);
+	return out;
+}
+
+void sp_argv_free(char **v)
+{
+	for (char **p = v; p && *p; p++) free(*p);
+	free(v);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Languages are data: one share/languages/<id>.yaml each. Loaded once at start, immutable afterwards, shared by all threads.
+ *
+ *     id: node                        # [a-z0-9][a-z0-9+#-]{0,30}; also the file's name
+ *     name: Node.js
+ *     aliases: [js, nodejs]
+ *     source: main.js                 # name of the file that `code` becomes, and the default entry
+ *     root: host                      # a root of the box's policy
+ *     compile: [gcc, -O2, -o, .build/program, "{entry}"]   # optional; argv, never a shell line
+ *     run: [node, "{entry}"]          # argv; {entry} is replaced inside an element, the request's args follow
+ *     version: {command: [node, --version], pattern: "v([0-9.]+)"}   # POSIX extended, group 1 is the version
+ *     env: {NODE_ENV: production}     # on top of the base environment
+ *     memory_min: 64MiB               # a request below it is refused by name
+ *     processes_extra: 12             # threads that the runtime itself starts, on top of limits.processes
+ */
+#ifndef SP_CORE_LANGUAGE_H
+#define SP_CORE_LANGUAGE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct sp_language {
+	char *id, *name, *source, *root;
+	char **aliases;                     /* NULL-terminated, may be empty */
+	char **compile;                     /* NULL: no compile step */
+	char **run;
+	char **version_command;
+	char *version_pattern;
+	char **env;                         /* NAME=value */
+	int64_t memory_min_bytes;
+	int64_t processes_extra;
+};
+
+struct sp_languages { struct sp_language *list; size_t n; };
+
+/* Reads every *.yaml of the directory. NULL + err naming file and line for anything wrong: unknown key, missing key, id twice, alias twice. Free with sp_languages_free. */
+struct sp_languages *sp_languages_load(const char *dir, struct sp_err *err) SP_MUSTCHECK;
+void sp_languages_free(struct sp_languages *ls);
+/* By id or alias, case-insensitive. NULL when unknown. */
+const struct sp_language *sp_languages_find(const struct sp_languages *ls, const char *name);
+/* Nearest id or alias for an error message, or NULL. */
+const char *sp_languages_nearest(const struct sp_languages *ls, const char *name);
+
+/* argv of a step: the template with {entry} replaced, then args (may be NULL). NULL-terminated; free with sp_argv_free. */
+char **sp_language_argv(char *const *tmpl, const char *entry, const char *const *args);
+/* The whole environment of a step: fixed base (PATH, HOME=/box, LANG=C.UTF-8, TMPDIR=/tmp), the language's, then the request's (later wins). Free with sp_argv_free. */
+char **sp_language_env(const struct sp_language *l, const char *const *extra);
+void sp_argv_free(char **v);
+
+/* What an evaluator found out about a language by running it in a container; filled by the worker, read by the API. */
+struct sp_language_state { bool available; char version[64]; char why[200]; /* why not available, for people */ };
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What a back-end of the store shows to store.c, and to nobody else. */
+#ifndef SP_STORE_DRIVER_H
+#define SP_STORE_DRIVER_H
+
+#include "store/store.h"
+
+struct sp_store_driver {
+	const char *scheme; /* what stands before the colon of the URL */
+	/* Start-up thread. rest: what follows the colon. Errors as sp_store_open(). */
+	struct sp_store *(*open)(const char *rest, struct sp_err *err);
+};
+
+extern const struct sp_store_driver sp_store_sqlite;
+
+#endif

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: MIT
+"""The API's promises where the parts around it fail: the store is away, replies are lost, evaluations do not end, the service ends."""
+import json
+import re
+import threading
+import time
+
+import pytest
+import requests
+
+KEYS = ["id", "status", "verdict", "reason", "stage", "language", "runtime", "reference", "exit_code", "signal", "output", "stdout", "stderr", "encoding", "lossy", "truncated",
+        "limits_hit", "compile", "dependencies", "git", "usage", "timing"]
+
+
+def until(condition):
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not happen")
+
+
+class Call(threading.Thread):
+    """A request on a thread of its own; result() waits for its answer."""
+
+    def __init__(self, fn, *args, **kw):
+        super().__init__(daemon=True)
+        self.fn, self.args, self.kw, self.got = fn, args, kw, None
+        self.start()
+
+    def run(self):
+        self.got = self.fn(*self.args, **self.kw)
+
+    def result(self):
+        self.join(timeout=90)
+        assert self.got is not None, "no answer"
+        return self.got
+
+
+def error(answer, status, code):
+    assert answer.status_code == status, answer.text
+    e = answer.json()["error"]
+    assert list(e) == ["code", "message", "field", "value", "limit", "request_id", "more"]
+    assert e["code"] == code, e
+    assert e["request_id"] == answer.headers["X-Request-Id"]
+    assert answer.headers["Content-Type"] == "application/json"
+    if status == 503:
+        assert int(answer.headers["Retry-After"]) >= 1
+    return e
+
+
+def test_sync(puppet):
+    p = puppet()
+    a = p.eval("node", code="hello")
+    assert a.status_code == 200
+    e = a.json()
+    assert list(e)[:len(KEYS)] == KEYS
+    assert (e["status"], e["verdict"], e["output"], e["claims"]) == ("finished", "ok", "hello", 1)
+    assert "Location" not in a.headers and a.headers["Cache-Control"] == "no-store" and a.headers["X-Content-Type-Options"] == "nosniff"
+    assert a.text.endswith("}\n") and ": " not in a.text.split('"output"')[0]
+    assert p.get("/v1/evaluations/" + e["id"]).json() == e
+    assert p.get("/v1/evaluations/" + e["id"].upper()).json() == e
+
+
+def test_async_and_poll(puppet):
+    p = puppet()
+    a = p.eval("node", code="hold", **{"async": True})
+    e = a.json()
+    assert a.status_code == 202
+    assert a.headers["Location"] == "/v1/evaluations/" + e["id"] and a.headers["Retry-After"] == "1"
+    assert (e["status"], e["verdict"], e["output"], e["finished_at"]) == ("created", None, None, None)
+    until(lambda: p.say("held") == "1")
+    a = p.get(a.headers["Location"])
+    assert a.status_code == 200 and a.json()["status"] == "evaluating" and "Retry-After" not in a.headers
+    waits = [Call(p.get, "/v1/evaluations/%s?wait_ms=50000" % e["id"]) for _ in range(3)]
+    assert p.get("/v1/evaluations/%s?wait_ms=1" % e["id"]).json()["status"] == "evaluating"
+    assert p.say("finish") == "1"
+    for w in waits:
+        assert (w.result().status_code, w.result().json()["output"]) == (200, "hold")
+
+
+def test_get_waits_through_the_sweep_when_replies_are_lost(puppet):
+    p = puppet()
+    p.tell("replies off")
+    e = p.eval("node", code="hold", **{"async": True}).json()
+    until(lambda: p.say("held") == "1")
+    w = Call(p.get, "/v1/evaluations/%s?wait_ms=50000" % e["id"])
+    assert p.say("finish") == "1"
+    assert w.result().json()["status"] == "finished"
+
+
+def test_every_reply_is_lost(puppet):
+    p = puppet()
+    p.tell("replies off")
+    calls = [Call(p.eval, "node", code="hello %d" % i) for i in range(30)]
+    assert sorted(c.result().json()["output"] for c in calls) == sorted("hello %d" % i for i in range(30))
+    assert {c.result().status_code for c in calls} == {200}
+
+
+def test_wait_is_over(puppet):
+    p = puppet(http__sync_wait_max="300ms")
+    for fields in ({}, {"wait_ms": 50}, {"wait_ms": 0}):
+        a = p.eval("node", code="hold", **fields)
+        assert a.status_code == 202 and a.json()["status"] in ("created", "evaluating")
+        assert a.headers["Location"] == "/v1/evaluations/" + a.json()["id"]
+    until(lambda: p.say("held") == "3")
+    assert p.say("finish") == "3"
+    until(lambda: p.get(a.headers["Location"]).json()["status"] == "finished")
+    e = error(p.eval("node", code="hold", wait_ms=301), 422, "limit_too_large")
+    assert (e["field"], e["value"], e["limit"]) == ("/wait_ms", 301, 300)
+    e = error(p.get(a.headers["Location"] + "?wait_ms=301"), 422, "limit_too_large")
+    assert (e["field"], e["value"], e["limit"]) == ("?wait_ms", 301, 300)
+
+
+def test_store_away_before_the_row(puppet):
+    p = puppet()
+    e = p.eval("node", code="hello").json()
+    p.tell("store away")
+    error(p.eval("node", code="hello"), 503, "store_unavailable")
+    error(p.eval("node", code="hello", **{"async": True}), 503, "store_unavailable")
+    error(p.get("/v1/evaluations/" + e["id"]), 503, "store_unavailable")
+    assert p.get("/healthz").status_code == 200
+    p.tell("store back")
+    assert p.eval("node", code="hello").status_code == 200
+
+
+def test_store_away_after_the_row(puppet):
+    """Never a 5xx once the row is stored: the wait goes on, and ends with what is known."""
+    p = puppet(http__sync_wait_max="1500ms")
+    short, long_ = Call(p.eval, "node", code="hold 1", wait_ms=400), Call(p.eval, "node", code="hold 2")
+    until(lambda: p.say("held") == "2")
+    p.tell("store away")
+    assert p.say("finish") == "2"  # the replies find a store that does not answer
+    a = short.result()
+    assert a.status_code == 202 and a.json()["status"] == "created" and a.headers["Location"].endswith(a.json()["id"])
+    p.tell("store back")
+    assert long_.result().status_code in (200, 202)
+    until(lambda: p.get(a.headers["Location"]).json()["output"] == "hold 1")
+    # With time enough the sweep finds it.
+    third = Call(p.eval, "node", code="hold 3", wait_ms=1500)
+    until(lambda: p.say("held") == "1")
+    p.say("finish")
+    assert third.result().status_code == 200
+
+
+def test_readiness(puppet):
+    p = puppet()
+    until(lambda: p.get("/readyz").status_code == 200)
+    assert p.get("/readyz").json() == {"status": "ready"}
+    assert p.get("/healthz").json() == {"status": "ok"}
+    p.tell("ready off")
+    assert "the test says so" in error(p.get("/readyz"), 503, "not_ready")["message"]
+    p.tell("ready on")
+    assert p.get("/readyz").status_code == 200
+    p.tell("drain")
+    error(p.get("/readyz"), 503, "draining")
+    assert p.get("/healthz").status_code == 200
+
+
+def test_queue_full(puppet):
+    p = puppet(queue__max_waiting=2)
+    p.tell("take off")
+    for _ in range(2):
+        assert p.eval("node", code="hello", **{"async": True}).status_code == 202
+    e = error(p.eval("node", code="hello", **{"async": True}), 503, "queue_full")
+    assert e["limit"] == 2
+    error(p.eval("node", code="hello"), 503, "queue_full")
+    p.tell("take on")
+    until(lambda: p.eval("node", code="hello").status_code == 200)
+
+
+def test_language_unavailable(puppet):
+    p = puppet()
+    p.tell("available off")
+    e = error(p.eval("ruby", code="puts 1"), 503, "language_unavailable")
+    assert "the test says so" in e["message"]
+    items = p.get("/v1/languages").json()["items"]
+    assert items and all((i["available"], i["version"], i["reason"]) == (False, None, "the test says so") for i in items)
+    p.tell("available on")
+    assert p.eval("ruby", code="puts 1").status_code == 200
+    assert all((i["available"], i["reason"]) == (True, None) for i in p.get("/v1/languages").json()["items"])
+
+
+def test_drain_refuses_before_the_row(puppet):
+    p = puppet(drain__delay="0s")
+    waits = Call(p.eval, "node", code="hold")
+    until(lambda: p.say("held") == "1")
+    e = p.eval("node", code="hello").json()
+    p.tell("drain")
+    error(p.eval("node", code="hello"), 503, "draining")
+    assert p.get("/v1/evaluations/" + e["id"]).status_code == 200
+    assert p.get("/v1/languages").status_code == 200  # from what was known: the evaluators' side may be gone
+    assert p.say("finish") == "1"
+    assert waits.result().json()["output"] == "hold"
+
+
+def test_drain_has_a_delay(puppet):
+    p = puppet(drain__delay="60s")
+    p.tell("drain")
+    assert p.eval("node", code="hello").status_code == 200
+
+
+def test_stop_answers_waiters(puppet):
+    p = puppet()
+    created = [Call(p.eval, "node", code="hold") for _ in range(20)]
+    until(lambda: p.say("held") == "20")
+    e = p.eval("node", code="hold", **{"async": True}).json()
+    get = Call(p.get, "/v1/evaluations/%s?wait_ms=50000" % e["id"])
+    until(lambda: p.say("held") == "21")
+    time.sleep(0.2)
+    p.tell("stop 50")
+    for c in created:
+        a = c.result()
+        assert a.status_code == 202 and a.json()["status"] == "evaluating" and a.headers["Connection"].lower() == "close"
+    assert get.result().status_code == 200 and get.result().json()["status"] == "evaluating"
+    with pytest.raises(requests.ConnectionError):
+        p.get("/healthz")
+
+
+def test_stop_lets_waiters_end(puppet):
+    p = puppet()
+    waits = [Call(p.eval, "node", code="hold") for _ in range(5)]
+    until(lambda: p.say("held") == "5")
+    p.tell("stop-finish 60000")
+    assert {w.result().status_code for w in waits} == {200}
+
+
+def test_stop_with_the_store_away(puppet):
+    p = puppet()
+    waits = Call(p.eval, "node", code="hold")
+    until(lambda: p.say("held") == "1")
+    p.tell("store away")
+    p.tell("stop 0")
+    a = waits.result()
+    assert a.status_code == 202 and a.json()["status"] in ("created", "evaluating")
+
+
+def test_a_client_that_leaves_harms_nobody(puppet):
+    p = puppet()
+    for _ in range(5):
+        with pytest.raises(requests.ReadTimeout):
+            p.eval("node", code="hold", timeout=0.3)
+    until(lambda: p.say("held") == "5")
+    stays = Call(p.eval, "node", code="hold")
+    until(lambda: p.say("held") == "6")
+    assert p.say("finish") == "6"
+    assert stays.result().status_code == 200
+
+
+def test_many_waiters(puppet):
+    p = puppet(http__threads=2)
+    n = 300
+    calls = [Call(p.eval, "node", code="hold %d" % i) for i in range(n)]
+    until(lambda: p.say("held") == str(n))
+    assert p.say("finish") == str(n)
+    got = [c.result() for c in calls]
+    assert {a.status_code for a in got} == {200}
+    assert len({a.json()["id"] for a in got}) == n
+    assert sorted(a.json()["output"] for a in got) == sorted("hold %d" % i for i in range(n))
+
+
+def test_short_waits_end_among_long_ones(puppet):
+    """Each by its own deadline, whatever came before or after: a short one behind a long one would get its answer with the long one's 200."""
+    p = puppet()
+    long_, short = [], []
+    for i in range(20):
+        long_.append(Call(p.eval, "node", code="hold", wait_ms=50000 - 13 * i % 7 * 100))
+        short.append(Call(p.eval, "node", code="hold", wait_ms=100 + 37 * i % 11 * 20))
+    assert {c.result().status_code for c in short} == {202}
+    until(lambda: p.say("held") == "40")
+    assert p.say("finish") == "40"
+    assert {c.result().status_code for c in long_} == {200}
+
+
+def test_log_has_requests_and_no_secrets(puppet, capfd):
+    p = puppet()
+    p.eval("node", code="SECRETCODE", stdin="SECRETSTDIN")
+    a = p.get("/v1/evaluations/x?secret=SECRETQUERY")
+    p.tell("stop 0")
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert "SECRET" not in json.dumps(lines)
+    of_get = [x for x in lines if x.get("request_id") == a.headers["X-Request-Id"]]
+    assert [(x["method"], x["path"], x["http_status"]) for x in of_get] == [("GET", "/v1/evaluations/x", 422)]
+    assert [x["http_status"] for x in lines if x.get("path") == "/v1/eval/node"] == [200]
+
+
+def test_ids_are_new(puppet):
+    p = puppet()
+    ids = [p.eval("node", code="x").json()["id"] for _ in range(5)]
+    assert ids == sorted(ids) and all(re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", i) for i in ids)
+
+
+def test_dump_is_json_of_the_same(puppet):
+    p = puppet()
+    text = p.eval("node", code="x").text
+    assert json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False) + "\n" == text

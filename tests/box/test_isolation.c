@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program may see and do, judged from inside. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "boxclient.h"
+
+static struct bx box;
+static int slot;
+
+static int start(void **state)
+{
+	bx_start(&box, 2, NULL);
+	slot = box.slot[0];
+	return 0;
+}
+
+static int stop(void **state)
+{
+	bx_stop(&box);
+	return 0;
+}
+
+/* Runs it and compares stdout. */
+static void prints(struct bx_run run, const char *expected)
+{
+	struct bx_result r;
+	bx_run(slot, &run, &r);
+	BX_EXITED(&r, 0);
+	assert_string_equal(r.out, expected);
+	bx_free(&r);
+}
+
+static void no_capability_anywhere(void **state)
+{
+	prints(BX_SH("grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp:)' /proc/self/status | tr -s '\\t ' ' '"),
+	        "Uid: 1000 1000 1000 1000\nGid: 1000 1000 1000 1000\nGroups: \n"
+	        "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\nCapBnd: 0000000000000000\nCapAmb: "
+	        "0000000000000000\n"
+	        "NoNewPrivs: 1\nSeccomp: 2\n");
+}
+
+static void ids_are_of_the_slot_alone(void **state)
+{
+	/* from outside, the two slots' programs have different ids, and none that the host uses */
+	struct bx_result a, b;
+	bx_run(slot, &BX_SH("cat /proc/self/uid_map; cat /proc/self/gid_map"), &a);
+	bx_run(box.slot[1], &BX_SH("cat /proc/self/uid_map; cat /proc/self/gid_map"), &b);
+	BX_EXITED(&a, 0);
+	BX_EXITED(&b, 0);
+	/* inside, the map is shown relative to the reader's parent namespace, the box's: below 65536, never 0 */
+	unsigned in[3], out[3], other[3];
+	assert_int_equal(sscanf(a.out, "%u %u 1 %u %u 1 %u %u 1", &in[0], &out[0], &in[1], &out[1], &in[2], &out[2]), 6);
+	assert_int_equal(sscanf(b.out, "%u %u 1 %u %u 1 %u %u 1", &in[0], &other[0], &in[1], &other[1], &in[2], &other[2]), 6);
+	assert_true(in[0] == 0 && in[1] == 1 && in[2] == 1000);
+	for (int i = 0; i < 3; i++)
+		for (int k = 0; k < 3; k++) assert_true(out[i] != 0 && other[i] != 0 && out[i] != other[k]);
+	bx_free(&a);
+	bx_free(&b);
+}
+
+static int program_uid(const struct bx_run *run, void *arg)
+{
+	/* the box's children are the launchers; the program is the grandchild of the one that has children now */
+	FILE *f = popen(
+	        "cat /proc/[0-9]*/status 2>/dev/null | awk '/^Name:/ {n = $2} /^Uid:/ {if (n == \"probe\") print $2}' | sort -u", "r");
+	unsigned *uid = arg;
+	int n = f ? fscanf(f, "%u", uid) : 0;
+	if (f) pclose(f);
+	bx_send(slot, SP_BOX_KILL, NULL, NULL, 0);
+	return n == 1 ? 0 : -1;
+}
+
+static void host_sees_an_unprivileged_id(void **state)
+{
+	struct bx_run run = BX_PROBE("sleep");
+	struct bx_result r;
+	unsigned uid = 0;
+	run.probe = program_uid;
+	run.probe_arg = &uid;
+	bx_run(slot, &run, &r);
+	BX_KILLED(&r, SP_BOX_KILLED_SERVICE);
+	assert_in_range(uid, 100001, 165535);
+	bx_free(&r);
+}
+
+static void nothing_of_the_host_is_in_sight(void **state)
+{
+	prints(BX_SH("ls -A /; for p in /root /home /sys /var /run /opt /srv /etc/shadow /etc/hostname /etc/ssh /boot /mnt; do [ -e $p ] "
+	             "&& echo seen $p; done; true"),
+	        access("/lib32", F_OK) == 0 ? "bin\nbox\ndev\netc\nlib\nlib32\nlib64\nproc\nsbin\ntmp\nusr\n"
+	                                    : "bin\nbox\ndev\netc\nlib\nlib64\nproc\nsbin\ntmp\nusr\n");
+}
+
+static void only_the_tree_is_writable(void **state)
+{
+	prints(BX_SH("for d in / /usr /usr/bin /etc /dev /proc /etc/ssl/certs /etc/alternatives /dev/shm /tmp /box; do touch $d/x "
+	             "2>/dev/null && echo $d; done; true"),
+	        "/dev/shm\n/tmp\n/box\n");
+}
+
+static void mounts_have_their_flags(void **state)
+{
+	/* every mount is nosuid; all but the five device nodes and what they mask are nodev; all but the tree are read-only */
+	prints(BX_SH("while read dev at type opts rest; do"
+	             " case ,$opts, in *,nosuid,*) ;; *) echo suid $at;; esac;"
+	             " case $type,$opts, in devtmpfs,*|*,nodev,*) ;; *) echo dev $at;; esac;"
+	             " case $opts, in ro,*) ;; *) echo rw $at;; esac; done < /proc/mounts"),
+	        "rw /box\nrw /tmp\nrw /dev/shm\n");
+}
+
+static void proc_is_masked_and_read_only(void **state)
+{
+	prints(BX_SH("for f in kcore kallsyms kmsg keys key-users timer_list sched_debug latency_stats slabinfo vmallocinfo modules "
+	             "cmdline config.gz interrupts softirqs"
+	             " acpi asound bus driver fs irq scsi; do"
+	             " [ -e /proc/$f ] || continue; if [ -d /proc/$f ]; then ls -A /proc/$f; else cat /proc/$f; fi; done;"
+	             "echo 0 2>/dev/null > /proc/self/oom_score_adj && echo lowered; cat /proc/self/oom_score_adj;"
+	             "cat /proc/sys/kernel/hostname; grep -c processor /proc/cpuinfo > /dev/null && echo cpuinfo; ls -d /proc/[0-9]* | "
+	             "grep -v -e /proc/2$ -e /proc/self | head -1 > /dev/null;"
+	             "[ -e /proc/1 ] && echo init seen; cat /proc/self/environ > /dev/null && echo environ; exec 3< /proc/self/mem && echo "
+	             "mem"),
+	        "1000\nserapis\ncpuinfo\nenviron\nmem\n");
+}
+
+static void only_loopback(void **state)
+{
+	prints(BX_PROBE("net"), "interface lo\nroutes 0\nconnect ENETUNREACH\npacket EAFNOSUPPORT\nraw EPERM\nalg EAFNOSUPPORT\nvsock "
+	                        "EAFNOSUPPORT\nunix ok\n");
+}
+
+static void descriptors_are_three(void **state) { prints(BX_PROBE("fds"), "fd 0 20000\nfd 1 10000\nfd 2 10000\n"); }
+
+static void powers_are_refused(void **state)
+{
+	struct bx_result r;
+	struct bx_run run = BX_PROBE("forbidden");
+	bx_run(slot, &run, &r);
+	BX_EXITED(&r, 0);
+	assert_null(strstr(r.out, " ok\n"));
+	assert_non_null(strstr(r.out, "unshare-user EPERM\n"));
+	assert_non_null(strstr(r.out, "clone3 ENOSYS\n"));
+	assert_non_null(strstr(r.out, "oom EROFS\n"));
+	assert_non_null(strstr(r.out, "kill-init EPERM\n"));
+	bx_free(&r);
+}
+
+static void namespaces_are_fresh(void **state)
+{
+	const char *const links = "cd /proc/self/ns; readlink cgroup ipc mnt pid uts";
+	const char *const kept = "cd /proc/self/ns; readlink user net";
+	struct bx_result a, b;
+	char host[64];
+
+	bx_run(slot, &BX_SH(links), &a);
+	bx_run(slot, &BX_SH(links), &b);
+	BX_EXITED(&a, 0);
+	BX_EXITED(&b, 0);
+	char *save_a, *save_b, *x = strtok_r(a.out, "\n", &save_a), *y = strtok_r(b.out, "\n", &save_b);
+	int n = 0;
+	for (; x && y; x = strtok_r(NULL, "\n", &save_a), y = strtok_r(NULL, "\n", &save_b), n++) {
+		char path[32];
+		snprintf(path, sizeof path, "/proc/self/ns/%.*s", (int)strcspn(x, ":"), x);
+		ssize_t len = readlink(path, host, sizeof host - 1);
+		assert_true(len > 0);
+		host[len] = 0;
+		assert_string_not_equal(x, host);
+	}
+	assert_int_equal(n, 5);
+	bx_free(&a);
+	bx_free(&b);
+
+	/* user and network namespace are the slot's; not the host's and not the other slot's */
+	bx_run(slot, &BX_SH(kept), &a);
+	bx_run(box.slot[1], &BX_SH(kept), &b);
+	assert_string_not_equal(a.out, b.out);
+	for (const char *const *name = (const char *const[]){"user", "net", NULL}; *name; name++) {
+		char path[32];
+		snprintf(path, sizeof path, "/proc/self/ns/%s", *name);
+		ssize_t len = readlink(path, host, sizeof host - 1);
+		assert_true(len > 0);
+		host[len] = 0;
+		assert_null(strstr(a.out, host));
+	}
+	bx_free(&a);
+	bx_free(&b);
+}
+
+static void cgroup_is_the_root_of_what_is_seen(void **state)
+{
+	prints(BX_SH("grep -E ':(memory|pids|cpuacct):' /proc/self/cgroup | cut -d: -f2- | sort"), "cpuacct:/\nmemory:/\npids:/\n");
+}
+
+static void nothing_is_left_for_the_next_run(void **state)
+{
+	prints(BX_PROBE("leave"), "shm ok\nbox ok\ntmp ok\ndev-shm ok\n");
+	prints(BX_PROBE("look"), "shm ENOENT\nbox ENOENT\ntmp ENOENT\ndev-shm ENOENT\n");
+}
+
+static void a_used_loopback_is_replaced(void **state)
+{
+	struct bx_result r;
+	for (int i = 0; i < 2; i++) { /* the same port twice: a TIME_WAIT of the first would refuse the second */
+		bx_run(slot, &BX_PROBE("loopback", "4242"), &r);
+		BX_EXITED(&r, 0);
+		assert_string_equal(r.out, "bind ok\nlisten ok\nconnect ok\naccept ok\n");
+		assert_int_equal(r.ended.flags, SP_BOX_ENDED_REPLACED);
+		bx_free(&r);
+	}
+	bx_run(slot, &BX_SH("grep lo: /proc/net/dev | tr -s ' ' | cut -d' ' -f 3,4; wc -l < /proc/net/tcp"), &r);
+	BX_EXITED(&r, 0);
+	assert_string_equal(r.out, "0 0\n1\n");
+	assert_int_equal(r.ended.flags, 0);
+	bx_free(&r);
+}
+
+static void two_slots_at_once(void **state)
+{
+	struct bx_run wait = BX_SH("cat; echo one"), other = BX_SH("ls -A /box /tmp; ls /proc | grep -c '^[0-9]'; echo two");
+	struct sp_box_msg m;
+	int fds[SP_BOX_FDS_MAX];
+	struct bx_result a = {0}, b;
+	struct bx_file file = {"of-slot-one", 0644, "x", 1};
+
+	wait = BX_PROBE("sleep");
+	struct bx_file both[2] = {*bx_probe_file(), file};
+	wait.files = both;
+	wait.nfiles = 2;
+	bx_begin(slot, &wait);
+	bx_step(slot, &wait);
+	bx_expect(slot, SP_BOX_BEGUN, &m, fds);
+	/* while slot one sleeps, slot two works and sees nothing of it: only its own shell, ls and grep */
+	bx_run(box.slot[1], &other, &b);
+	BX_EXITED(&b, 0);
+	assert_string_equal(b.out, "/box:\n\n/tmp:\n3\ntwo\n");
+	bx_free(&b);
+	bx_send(slot, SP_BOX_KILL, NULL, NULL, 0);
+	bx_collect(slot, &wait, &a);
+	BX_KILLED(&a, SP_BOX_KILLED_SERVICE);
+	bx_end(slot, &a);
+	bx_free(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(no_capability_anywhere),
+	        cmocka_unit_test(ids_are_of_the_slot_alone),
+	        cmocka_unit_test(host_sees_an_unprivileged_id),
+	        cmocka_unit_test(nothing_of_the_host_is_in_sight),
+	        cmocka_unit_test(only_the_tree_is_writable),
+	        cmocka_unit_test(mounts_have_their_flags),
+	        cmocka_unit_test(proc_is_masked_and_read_only),
+	        cmocka_unit_test(only_loopback),
+	        cmocka_unit_test(descriptors_are_three),
+	        cmocka_unit_test(powers_are_refused),
+	        cmocka_unit_test(namespaces_are_fresh),
+	        cmocka_unit_test(cgroup_is_the_root_of_what_is_seen),
+	        cmocka_unit_test(nothing_is_left_for_the_next_run),
+	        cmocka_unit_test(a_used_loopback_is_replaced),
+	        cmocka_unit_test(two_slots_at_once),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* Whoever is killed, nothing is left: no process, no cgroup with a task; and nothing accumulates over many runs. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "boxclient.h"
+
+#define EVER 6 /* tasks of a scene that are there from the start: launcher, init and main process of each slot */
+
+static const char *const controllers[] = {"memory", "cpuacct", "pids"};
+
+struct scene { /* a box with two programs that would run for ever, and where its cgroups are */
+	struct bx b;
+	pid_t box;
+	char cgroup[3][512];
+};
+
+static void set_scene(struct scene *s)
+{
+	struct bx_run run = BX_PROBE("burn", "2"), other = BX_PROBE("daemon");
+	struct sp_box_msg m;
+	int fds[SP_BOX_FDS_MAX];
+
+	bx_start(&s->b, 2, NULL);
+	s->box = bx_child_of(s->b.stub);
+	assert_true(s->box > 0);
+	for (int i = 0; i < 3; i++) bx_cgroup_path(&s->b, controllers[i], s->cgroup[i], sizeof s->cgroup[i]);
+	run.argv = (const char *const[]){"/box/probe", "burn", "2", NULL};
+	bx_begin(s->b.slot[0], &run);
+	bx_step(s->b.slot[0], &run);
+	other.argv = (const char *const[]){"/bin/sh", "-c", "/box/probe daemon; exec /box/probe sleep", NULL};
+	bx_begin(s->b.slot[1], &other);
+	bx_step(s->b.slot[1], &other);
+	for (int i = 0; i < 2; i++) {
+		bx_expect(s->b.slot[i], SP_BOX_BEGUN, &m, fds);
+		bx_expect(s->b.slot[i], SP_BOX_STARTED, &m, fds);
+		close(fds[0]), close(fds[1]);
+	}
+}
+
+/* Tasks below a cgroup directory; -1: the directory is gone. */
+static int tasks_below(const char *dir)
+{
+	char path[1024];
+	int n = 0, pid;
+	DIR *d = opendir(dir);
+	if (!d) return -1;
+	for (struct dirent *e; (e = readdir(d));) {
+		snprintf(path, sizeof path, "%s/%s/cgroup.procs", dir, e->d_name);
+		FILE *f = e->d_name[0] == 's' ? fopen(path, "re") : NULL;
+		if (!f) continue;
+		while (fscanf(f, "%d", &pid) == 1) n++;
+		fclose(f);
+	}
+	closedir(d);
+	return n;
+}
+
+static void nap(void) { nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL); }
+
+/* Bounded by BX_WAIT_MS in naps of 5 ms: a machine under load may take its time, a leak takes for ever. */
+static void all_gone(const struct scene *s, bool directories_too)
+{
+	for (int i = 0; i < 3; i++) {
+		int tries = BX_WAIT_MS / 5, n;
+		while (((n = tasks_below(s->cgroup[i])) > 0 || (directories_too && n == 0)) && tries--) nap();
+		if (directories_too)
+			assert_int_equal(n, -1);
+		else
+			assert_true(n <= 0);
+	}
+	for (int tries = BX_WAIT_MS / 5; kill(s->box, 0) == 0 && tries--;) nap();
+	assert_int_equal(kill(s->box, 0), -1);
+}
+
+static void both_slots_hear_of_it(struct scene *s)
+{
+	for (int i = 0; i < 2; i++) {
+		assert_true(bx_ended(s->b.slot[i]));
+		close(s->b.slot[i]);
+	}
+	close(s->b.control);
+}
+
+static void the_service_goes(void **state)
+{
+	struct scene s;
+	set_scene(&s);
+	assert_true(tasks_below(s.cgroup[0]) >= EVER);
+	close(s.b.control);
+	close(s.b.slot[0]);
+	close(s.b.slot[1]);
+	int status = bx_wait_stub(&s.b);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	all_gone(&s, true);
+}
+
+static void the_box_is_killed(void **state)
+{
+	struct scene s;
+	set_scene(&s);
+	assert_int_equal(kill(s.box, SIGKILL), 0);
+	both_slots_hear_of_it(&s);
+	int status = bx_wait_stub(&s.b);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL);
+	all_gone(&s, true);
+}
+
+static void the_stub_is_terminated(void **state)
+{
+	struct scene s;
+	set_scene(&s);
+	assert_int_equal(kill(s.b.stub, SIGTERM), 0);
+	both_slots_hear_of_it(&s);
+	bx_wait_stub(&s.b);
+	all_gone(&s, true);
+}
+
+static void the_stub_is_killed(void **state)
+{
+	struct scene s;
+	struct bx next;
+	set_scene(&s);
+	assert_int_equal(kill(s.b.stub, SIGKILL), 0);
+	both_slots_hear_of_it(&s);
+	bx_wait_stub(&s.b);
+	all_gone(&s, false);
+	/* nobody was left to remove the empty directories; the next box does */
+	bx_start(&next, 1, NULL);
+	all_gone(&s, true);
+	bx_stop(&next);
+}
+
+/* "never another box's" */
+static void a_new_box_leaves_a_running_one_alone(void **state)
+{
+	struct scene s;
+	struct bx next;
+	set_scene(&s);
+	bx_start(&next, 1, NULL);
+	assert_true(tasks_below(s.cgroup[0]) >= EVER);
+	bx_stop(&next);
+	assert_true(tasks_below(s.cgroup[0]) >= EVER);
+	for (int i = 0; i < 2; i++) close(s.b.slot[i]);
+	close(s.b.control);
+	bx_wait_stub(&s.b);
+	all_gone(&s, true);
+}
+
+static void interrupts_are_the_services_business(void **state)
+{
+	struct scene s;
+	struct bx_result r;
+	set_scene(&s);
+	assert_int_equal(kill(s.b.stub, SIGINT), 0);
+	assert_int_equal(kill(s.box, SIGINT), 0);
+	assert_int_equal(kill(s.b.stub, SIGHUP), 0);
+	struct bx_run run = BX_SH("echo alive");
+	struct sp_box_msg m;
+	int fds[SP_BOX_FDS_MAX];
+	bx_send(s.b.slot[0], SP_BOX_KILL, NULL, NULL, 0);
+	bx_expect(s.b.slot[0], SP_BOX_DONE, &m, fds);
+	bx_end(s.b.slot[0], &(struct bx_result){0});
+	bx_run(s.b.slot[0], &run, &r);
+	BX_EXITED(&r, 0);
+	bx_free(&r);
+	bx_stop(&s.b);
+	all_gone(&s, true);
+}
+
+static void a_launcher_is_killed(void **state)
+{
+	struct scene s;
+	struct sp_box_msg m;
+	int fds[SP_BOX_FDS_MAX];
+	struct bx_result r;
+	set_scene(&s);
+	/* children are listed in the order of their birth: the first is slot 0's */
+	pid_t launcher = bx_child_of(s.box);
+	assert_true(launcher > 0);
+	assert_int_equal(kill(launcher, SIGKILL), 0);
+	bx_expect(s.b.slot[0], SP_BOX_ERROR, &m, fds);
+	assert_int_equal(m.u.error.code, SP_BOX_E_SETUP);
+	bx_end(s.b.slot[0], &r);
+	assert_int_equal(r.ended.flags, SP_BOX_ENDED_REPLACED);
+	bx_run(s.b.slot[0], &BX_SH("echo again"), &r);
+	BX_EXITED(&r, 0);
+	assert_string_equal(r.out, "again\n");
+	bx_free(&r);
+	bx_stop(&s.b);
+	all_gone(&s, true);
+}
+
+/* ---- accumulation */
+
+static int count_entries(const char *dir)
+{
+	int n = 0;
+	DIR *d = opendir(dir);
+	assert_non_null(d);
+	while (readdir(d)) n++;
+	closedir(d);
+	return n;
+}
+
+static int count_lines(pid_t pid, const char *file)
+{
+	char path[64];
+	int n = 0;
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	for (int c; (c = fgetc(f)) != EOF;) n += c == '\n';
+	fclose(f);
+	return n;
+}
+
+struct counts {
+	int fds[3], mounts[3], cgroups[3], tasks;
+};
+
+static void count(const struct bx *b, char cgroup[3][512], struct counts *c)
+{
+	pid_t box = bx_child_of(b->stub), all[3] = {b->stub, box, bx_child_of(box)};
+	for (int i = 0; i < 3; i++) {
+		char path[64];
+		snprintf(path, sizeof path, "/proc/%d/fd", (int)all[i]);
+		c->fds[i] = count_entries(path);
+		c->mounts[i] = count_lines(all[i], "mountinfo");
+		c->cgroups[i] = count_entries(cgroup[i]);
+	}
+	c->tasks = tasks_below(cgroup[2]);
+}
+
+static void many_runs_leave_nothing(void **state)
+{
+	struct bx b;
+	char cgroup[3][512];
+	struct counts before, after;
+	struct bx_result r;
+	const char *const no_such[] = {"/no/such/program", NULL};
+
+	bx_start(&b, 1, NULL);
+	for (int i = 0; i < 3; i++) bx_cgroup_path(&b, controllers[i], cgroup[i], sizeof cgroup[i]);
+	bx_run(b.slot[0], &BX_SH("true"), &r);
+	bx_free(&r);
+	count(&b, cgroup, &before);
+	for (int i = 0; i < 500; i++) {
+		struct bx_run run = BX_SH("echo $0; exec 5>/tmp/f; (sleep 100 &)");
+		struct bx_file file = {"dir/file", 0644, "content", 7};
+		run.files = &file;
+		run.nfiles = 1;
+		run.input = "input";
+		run.input_size = 5;
+		if (i % 5 == 1) run.argv = no_such;
+		if (i % 5 == 2) run.root = "none";
+		if (i % 5 == 3) run.step.flags = SP_BOX_STEP_MERGE;
+		bx_run(b.slot[0], &run, &r);
+		assert_int_equal(r.refused, i % 5 == 1 || i % 5 == 2);
+		assert_int_equal(r.ended.flags, 0);
+		bx_free(&r);
+	}
+	count(&b, cgroup, &after);
+	assert_memory_equal(&before, &after, sizeof before);
+
+	/* and so do slots that were replaced */
+	struct bx_run loop = BX_PROBE("loopback", "4242");
+	for (int i = 0; i < 20; i++) {
+		bx_run(b.slot[0], &loop, &r);
+		BX_EXITED(&r, 0);
+		assert_int_equal(r.ended.flags, SP_BOX_ENDED_REPLACED);
+		bx_free(&r);
+	}
+	count(&b, cgroup, &after);
+	assert_memory_equal(&before, &after, sizeof before);
+	bx_stop(&b);
+}
+
+static void idle_costs_nothing(void **state)
+{
+	/* no timer runs while nothing does: the box's voluntary switches stand still between two looks that are a second apart */
+	struct bx b;
+	struct bx_result r;
+	char path[64], cmd[128], text[2][64];
+	bx_start(&b, 2, NULL);
+	bx_run(b.slot[0], &BX_SH("true"), &r);
+	bx_free(&r);
+	snprintf(path, sizeof path, "/proc/%d/status", (int)bx_child_of(b.stub));
+	snprintf(cmd, sizeof cmd, "grep ^voluntary_ctxt %s", path);
+	for (int i = 0; i < 2; i++) {
+		FILE *f = popen(cmd, "r");
+		assert_true(f && fgets(text[i], sizeof text[i], f));
+		pclose(f);
+		if (!i) nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+	}
+	assert_string_equal(text[0], text[1]);
+	bx_stop(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(the_service_goes),
+	        cmocka_unit_test(the_box_is_killed),
+	        cmocka_unit_test(the_stub_is_terminated),
+	        cmocka_unit_test(the_stub_is_killed),
+	        cmocka_unit_test(a_new_box_leaves_a_running_one_alone),
+	        cmocka_unit_test(interrupts_are_the_services_business),
+	        cmocka_unit_test(a_launcher_is_killed),
+	        cmocka_unit_test(many_runs_leave_nothing),
+	        cmocka_unit_test(idle_costs_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_support.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/sqlite_internal.h"
+
+static char dir[128];
+static char url[256];
+
+const char *test_dir(void)
+{
+	if (!dir[0]) {
+		const char *tmp = getenv("TMPDIR");
+		snprintf(dir, sizeof(dir), "%s/serapis-store-XXXXXX", tmp ? tmp : "/tmp");
+		if (!mkdtemp(dir)) {
+			perror(dir);
+			exit(2);
+		}
+	}
+	return dir;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) { return remove(path); }
+
+void test_dir_remove(void)
+{
+	if (dir[0]) nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	dir[0] = '\0';
+}
+
+const char *test_url(void)
+{
+	snprintf(url, sizeof(url), "sqlite:%s/db/t.db", test_dir());
+	return url;
+}
+
+const char *test_db(void) { return strchr(test_url(), ':') + 1; }
+
+void test_db_remove(void)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/db", test_dir());
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct sp_store *must_open(const char *at)
+{
+	struct sp_err err = {0};
+	struct sp_store *s = sp_store_open(at, &err);
+
+	if (!s) fail_msg("open %s: %s", at, err.msg);
+	return s;
+}
+
+static struct sp_store *open_file(void) { return must_open(test_url()); }
+static struct sp_store *open_memory(void) { return must_open("sqlite::memory:"); }
+static void fresh_memory(void) {}
+
+static void request_cancel(struct sp_store *s, const struct sp_id *id)
+{
+	char sql[160], hex[33];
+	struct sp_err err = {0};
+
+	for (int i = 0; i < 16; i++) snprintf(hex + 2 * i, 3, "%02x", id->b[i]);
+	snprintf(sql, sizeof(sql), "UPDATE evaluations SET cancel_requested = 1 WHERE id = x'%s'", hex);
+	if (sp_sqlite_exec(s, sql, &err) != 0) fail_msg("%s", err.msg);
+}
+
+const struct backend backend_sqlite_file = {"sqlite-file", test_db_remove, open_file, request_cancel};
+const struct backend backend_sqlite_memory = {"sqlite-memory", fresh_memory, open_memory, request_cancel};
+
+static struct sp_bytes bytes(const char *s)
+{
+	union {
+		const char *in;
+		char *out;
+	} p = {s}; /* borrowed by the store, which does not write there */
+	return (struct sp_bytes){p.out, strlen(s)};
+}
+
+struct sp_new_evaluation new_evaluation(const char *request)
+{
+	return (struct sp_new_evaluation){.id = sp_id_new(), .language = "node", .class_ = SP_CLASS_BULK, .request = bytes(request)};
+}
+
+struct sp_id must_create(struct sp_store *s, const char *request)
+{
+	struct sp_new_evaluation in = new_evaluation(request);
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	if (sp_store_create(s, &in, &row, &err) != 0) fail_msg("%s", err.msg);
+	return in.id;
+}
+
+enum sp_claim_outcome must_claim(struct sp_store *s, const struct sp_id *id, int64_t lease_ms, struct sp_stored *out)
+{
+	struct sp_claim_request in = {.id = *id, .evaluator_id = EVALUATOR, .lease_ms = lease_ms, .max_lost = 3};
+	enum sp_claim_outcome outcome;
+	struct sp_stored mine;
+	struct sp_err err = {0};
+
+	if (sp_store_claim(s, &in, &outcome, &mine, &err) != 0) fail_msg("%s", err.msg);
+	if (out)
+		*out = mine;
+	else
+		sp_stored_fini(&mine);
+	return outcome;
+}
+
+enum sp_claim_outcome must_claim_over(struct sp_store *s, const struct sp_id *id, int64_t lease_ms, struct sp_stored *out)
+{
+	for (;;) {
+		enum sp_claim_outcome outcome = must_claim(s, id, lease_ms, out);
+		if (outcome != SP_CLAIM_ELSEWHERE) return outcome;
+		nanosleep(&(struct timespec){.tv_nsec = SP_NS_PER_MS}, NULL);
+	}
+}
+
+bool must_finish(struct sp_store *s, const struct sp_id *id, int64_t claim_no, const char *output)
+{
+	struct sp_finish in = {.id = *id,
+	        .claim_no = claim_no,
+	        .status = SP_STATUS_FINISHED,
+	        .verdict = "ok",
+	        .stage = "run",
+	        .has_exit_code = true,
+	        .result = bytes("{}"),
+	        .output = bytes(output)};
+	struct sp_err err = {0};
+	bool applied;
+
+	if (sp_store_finish(s, &in, &applied, &err) != 0) fail_msg("%s", err.msg);
+	return applied;
+}
+
+bool must_release(struct sp_store *s, const struct sp_id *id, int64_t claim_no)
+{
+	struct sp_err err = {0};
+	bool applied;
+
+	if (sp_store_release(s, id, claim_no, &applied, &err) != 0) fail_msg("%s", err.msg);
+	return applied;
+}
+
+void must_get(struct sp_store *s, const struct sp_id *id, bool with_data, struct sp_stored *out)
+{
+	struct sp_err err = {0};
+
+	if (sp_store_get(s, id, with_data, out, &err) != 0) fail_msg("%s", err.msg);
+}
+
+struct sp_evaluation must_row(struct sp_store *s, const struct sp_id *id)
+{
+	struct sp_stored st;
+
+	must_get(s, id, false, &st);
+	return st.row;
+}
+
+bool exists(struct sp_store *s, const struct sp_id *id)
+{
+	struct sp_stored st;
+	struct sp_err err = {0};
+
+	if (sp_store_get(s, id, false, &st, &err) == 0) return true;
+	if (err.code != SP_E_NOT_FOUND) fail_msg("%s", err.msg);
+	return false;
+}
+
+void assert_bytes(const struct sp_bytes *got, const char *want)
+{
+	assert_int_equal(got->n, strlen(want));
+	if (got->n) assert_memory_equal(got->p, want, got->n);
+}
+
+void assert_err(const struct sp_err *err, enum sp_code code, const char *part)
+{
+	if (err->code != code || !strstr(err->msg, part))
+		fail_msg("got %s \"%s\", want %s with \"%s\"", sp_code_name(err->code), err->msg, sp_code_name(code), part);
+}
+
+struct sp_store *open_db(void) { return backend_sqlite_file.open(); }
+
+/* One number from the database, read by a connection of the test's own. */
+int64_t number(const char *sql)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *st = NULL;
+
+	assert_int_equal(sqlite3_open_v2(test_db(), &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	int64_t n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+void assert_sound(void)
+{
+	assert_int_equal(number("SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+	assert_int_equal(number("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+	assert_int_equal(
+	        number("SELECT count(*) FROM evaluations e WHERE NOT EXISTS (SELECT 1 FROM evaluation_data d WHERE d.id = e.id)"), 0);
+}
