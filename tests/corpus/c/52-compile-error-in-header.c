@@ -1,0 +1,3 @@
+#include "lib/broken.h"
+
+int main(void) { return undeclared; }

@@ -1,0 +1,3 @@
+console.log("before");
+process.exit(2);
+console.log("never");

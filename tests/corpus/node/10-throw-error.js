@@ -1,0 +1,8 @@
+function inner() {
+	throw new Error("it went wrong");
+}
+function outer() {
+	inner();
+}
+console.log("start");
+outer();

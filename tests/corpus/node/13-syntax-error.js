@@ -1,0 +1,3 @@
+console.log("never printed");
+const a = [1, 2;
+console.log(a);

@@ -1,0 +1,2 @@
+const fs = require("fs");
+console.log(JSON.stringify(fs.readFileSync("/dev/stdin", "utf8")));

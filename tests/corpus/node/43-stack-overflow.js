@@ -1,0 +1,2 @@
+function down() { down(); }
+down();

@@ -1,0 +1,2 @@
+console.log("main");
+require("./lib/deep/bad").run(3);

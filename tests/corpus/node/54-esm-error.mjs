@@ -1,0 +1,3 @@
+import fs from "node:fs";
+import { nothing } from "node:path";
+console.log(fs, nothing);

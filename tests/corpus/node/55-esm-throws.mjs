@@ -1,0 +1,3 @@
+console.log("loaded");
+await null;
+throw new Error("from a module");

@@ -1,0 +1,4 @@
+for (let i = 0; i < 20; i++) {
+	console.log("out", i);
+	console.error("err", i);
+}

@@ -1,0 +1,2 @@
+console.log("tick");
+setInterval(() => {}, 1000);

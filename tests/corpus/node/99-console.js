@@ -1,0 +1,10 @@
+console.table([{ a: 1, b: "x" }, { a: 2, b: "y" }]);
+console.group("group");
+console.info("inside");
+console.groupEnd();
+console.assert(1 === 2, "assertion text");
+console.dir({ deep: { deeper: { deepest: { end: 1 } } } }, { depth: 0 });
+console.count();
+console.count();
+console.warn("to stderr %o", [1]);
+console.log(process.stdout.isTTY, process.stdout.columns, process.stdin.isTTY);

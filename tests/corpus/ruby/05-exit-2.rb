@@ -1,0 +1,3 @@
+puts "before"
+exit(2)
+puts "never"

@@ -1,0 +1,5 @@
+begin
+  Integer("zwölf")
+rescue ArgumentError
+  raise "could not read the number"
+end

@@ -1,0 +1,5 @@
+puts "never printed"
+def broken
+  [1, 2
+end
+puts broken

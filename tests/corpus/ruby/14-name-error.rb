@@ -1,0 +1,3 @@
+value = [1, 2, 3]
+puts value.frist
+puts vaule

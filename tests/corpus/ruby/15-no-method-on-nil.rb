@@ -1,0 +1,2 @@
+row = { name: nil }
+puts row[:name].upcase + row[:missing][0]

@@ -1,0 +1,2 @@
+at_exit { puts "at_exit sees #{$!.inspect}" }
+abort "a message for stderr"

@@ -1,0 +1,2 @@
+Process.kill(:INT, Process.pid)
+sleep

@@ -1,0 +1,2 @@
+text = $stdin.read
+print text.upcase, text.encoding, text.length

@@ -1,0 +1,2 @@
+data = $stdin.binmode.read
+puts data.bytesize, data.unpack1("H*"), data.encoding

@@ -1,0 +1,1 @@
+p File.read("/dev/stdin")

@@ -1,0 +1,2 @@
+puts ARGV.length
+ARGV.each { |a| p a, a.encoding, a.valid_encoding? }

@@ -1,0 +1,2 @@
+p ENV["LEVEL"], ENV["TEXT"], ENV["HOME"], ENV["LANG"], ENV["TMPDIR"], ENV["NOT_THERE"]
+puts `echo "$TEXT"`

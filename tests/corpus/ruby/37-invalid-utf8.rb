@@ -1,0 +1,3 @@
+s = "a\xC3\x28\xFF\xED\xA0\x80\xF0\x9F\x98\n"
+print s
+p s.valid_encoding?, s.scrub("?")

@@ -1,0 +1,1 @@
+﻿puts "after a byte order mark", "﻿".length

@@ -1,0 +1,4 @@
+puts "carriage returns"
+t = "a
+b"
+p t, t.length

@@ -1,0 +1,3 @@
+puts "main"
+require_relative "lib/deep/bad"
+Bad.run(3)

@@ -1,0 +1,5 @@
+begin
+  Queue.new.pop
+rescue Exception => e
+  puts e.class, e.message.lines.first
+end

@@ -1,0 +1,7 @@
+r, w = IO.pipe
+r.close
+begin
+  w.write "x"
+rescue Errno::EPIPE => e
+  puts e.message
+end

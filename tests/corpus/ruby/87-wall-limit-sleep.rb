@@ -1,0 +1,3 @@
+puts "tick"
+$stdout.flush
+sleep

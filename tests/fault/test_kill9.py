@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""kill -9 of the service and of the box at random moments under load: nothing that was accepted is lost, nothing has two verdicts, nothing stays behind."""
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+import requests
+
+from support.service import LONG, Service, cgroup_dirs, descendants, processes, wait_for
+
+PROGRAMS = [
+    ("ruby", "puts 'r'", "r\n"),
+    ("node", "console.log('n')", "n\n"),
+    ("c", '#include <stdio.h>\nint main(void){puts("c");}', "c\n"),
+    ("ruby", "sleep 0.2; puts 's'", "s\n"),
+    ("ruby", "fork { sleep 600 }; puts 'f'", "f\n"),  # leaves a process behind that must not outlive its container
+]
+
+
+class Load(threading.Thread):
+    """One client: sends programs, sync and async, and notes every id that it was given. Refusals and broken connections are normal while things are killed."""
+
+    def __init__(self, service, seed):
+        super().__init__(daemon=True)
+        self.service, self.random, self.accepted, self.halt = service, random.Random(seed), {}, threading.Event()
+        self.answered = {}
+
+    def run(self):
+        while not self.halt.is_set():
+            language, code, expected = self.random.choice(PROGRAMS)
+            body = {"code": code}
+            if self.random.random() < 0.6:
+                body["async"] = True
+            else:
+                body["wait_ms"] = 3000
+            try:
+                r = requests.post(f"{self.service.url}/v1/eval/{language}", json=body, timeout=20)
+            except requests.RequestException:
+                time.sleep(0.05)
+                continue
+            if r.status_code in (200, 202):
+                e = r.json()
+                self.accepted[e["id"]] = expected
+                if r.status_code == 200:
+                    self.answered[e["id"]] = (e["status"], e["verdict"], e["output"])
+            else:
+                assert r.status_code == 503, r.text
+                time.sleep(0.05)
+
+
+def box_init(service):
+    """The box itself: the serapis-box whose parent is a serapis-box of the starter, and which has serapis-box children (launchers)."""
+    table = processes()
+    boxes = service.boxes()
+    return [p for p in boxes if table.get(p, (0, ""))[0] in boxes and any(parent == p for parent, _ in table.values())]
+
+
+@pytest.mark.parametrize("seed", [int(os.environ.get("SERAPIS_SEED", "0")) or random.SystemRandom().randrange(1 << 30)])
+def test_kill_9_of_service_and_box_loses_nothing(seed, capsys):
+    rounds = 60 if LONG else 10
+    rng = random.Random(seed)
+    print(f"seed {seed} (repeat with SERAPIS_SEED={seed})")
+    before = set(processes())
+    mounts_before = open("/proc/self/mounts").read()
+    service = Service("--slots", "2", "--queue-max-waiting", "400", "--lease-renew", "1s", "--lease-duration", "3s").start()
+    clients = [Load(service, seed + i) for i in range(4)]
+    try:
+        for c in clients:
+            c.start()
+        for _ in range(rounds):
+            time.sleep(rng.uniform(0.2, 1.2))
+            victim = rng.choice(["service", "box", "stub"])
+            if victim == "service":
+                service.kill()
+                service.start()
+            else:
+                inits = box_init(service)
+                pids = inits if victim == "box" else [p for p in service.boxes() if p not in inits and processes().get(p, (0, ""))[1] == "serapis-box"][:1]
+                for p in pids[:1]:
+                    try:
+                        os.kill(p, signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+        for c in clients:
+            c.halt.set()
+        for c in clients:
+            c.join(60)
+            assert not c.is_alive(), "a client hangs: a sync caller was never answered"
+        accepted = {k: v for c in clients for k, v in c.accepted.items()}
+        answered = {k: v for c in clients for k, v in c.answered.items()}
+        assert len(accepted) > rounds, "the load did not get through"
+        seen = {}
+        for id, expected in accepted.items():
+            def ended(id=id):
+                e = service.evaluation(id, wait_ms=5000)
+                assert e.status_code == 200, f"{id} was accepted and is gone: {e.text}"
+                e = e.json()
+                return e if e["status"] not in ("created", "evaluating") else None
+            e = wait_for(ended, 120, f"the end of {id}")
+            # An evaluation whose runs were killed with their evaluator max_lost times is failed, by rule; it still has its one verdict.
+            if e["status"] == "failed":
+                assert e["reason"]["code"] == "evaluator_lost", e
+            else:
+                assert (e["status"], e["verdict"], e["output"]) == ("finished", "ok", expected), e
+            seen[id] = (e["status"], e["verdict"], e["output"])
+        for id, first in answered.items():
+            if first[0] not in ("created", "evaluating"):
+                assert seen[id] == first, f"{id} was answered {first} and is now {seen[id]}"
+        for id, first in list(seen.items())[:50]:
+            e = service.evaluation(id).json()
+            assert (e["status"], e["verdict"], e["output"]) == first, "a second verdict"
+
+        mine = [service.process.pid, *descendants(service.process.pid)]
+        assert service.stop() == 0
+        wait_for(lambda: not (set(mine) & set(processes())), 30, "the end of all our processes")
+        stray = {p: n for p, (_, n) in processes().items() if p not in before and (n.startswith("serapis") or n in ("ruby", "node"))}
+        assert not stray, f"left behind: {stray}"
+        assert open("/proc/self/mounts").read() == mounts_before, "a mount was left behind"
+        assert not [d for d, tasks in cgroup_dirs().items() if tasks], "a cgroup with tasks was left behind"
+        # Empty directories may wait for the next start, which removes them.
+        service.start()
+        assert service.stop() == 0
+        wait_for(lambda: not cgroup_dirs(), 10, f"no cgroup directory: {list(cgroup_dirs())}")
+    finally:
+        for c in clients:
+            c.halt.set()
+        if service.process.poll() is not None and service.process.returncode != 0:
+            print(service.log()[-4000:])
+        service.close()
