@@ -2,7 +2,8 @@
 /*
  * Order is everything here, and both halves are short on purpose.
  *
- *   init     mounts, pivot_root, files (before any code of the run exists) → fork → becomes uid 1 without capabilities, keeps one pipe → releases the program
+ *   init     mounts, pivot_root → waits for the order → files (before any code of the run exists) → fork → becomes uid 1 without
+ *            capabilities, keeps one pipe → releases the program
  *   program  oom score, session, stdio, limits, uid 1000 without capabilities → waits for the release → filter → exec
  *
  * The two run side by side up to the release, which is what makes sure that the program never meets an init that still has powers.
@@ -36,6 +37,7 @@
 #include "box/files.h"
 #include "box/inner.h"
 #include "box/sys.h"
+#include "box/wire.h"
 
 #ifdef SP_HAVE_SECCOMP_RUN
 #include "seccomp_run.h"
@@ -100,6 +102,12 @@ static void become(uid_t uid, const char *who)
 	if (syscall(SYS_capset, &h, none) < 0) sp_die(SP_BOX_E_SETUP, errno, "dropping the capabilities of the %s", who);
 }
 
+/* The order, unpacked. */
+struct work {
+	struct sp_box_step step;
+	int spec, out, err, in, files; /* err is out when merged; in and files may be -1 */
+};
+
 /* ---- program */
 
 static rlim_t within(rlim_t want, int resource)
@@ -129,15 +137,15 @@ static void set_limits(const struct sp_box_step *s)
 	}
 }
 
-static void set_stdio(const struct sp_container *c)
+static void set_stdio(const struct work *w)
 {
-	int in = c->in;
+	int in = w->in;
 	if (in < 0) in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	/* The memfd's offset is shared with whoever sent it, so it is not to be relied on. */
 	else if (lseek(in, 0, SEEK_SET) < 0)
 		sp_die(SP_BOX_E_SETUP, errno, "rewinding stdin");
 	/* Every descriptor of ours is above 2, so no dup2 here hits one that is still needed. */
-	if (in < 0 || dup2(in, 0) < 0 || dup2(c->out, 1) < 0 || dup2(c->err, 2) < 0) sp_die(SP_BOX_E_SETUP, errno, "setting up stdio");
+	if (in < 0 || dup2(in, 0) < 0 || dup2(w->out, 1) < 0 || dup2(w->err, 2) < 0) sp_die(SP_BOX_E_SETUP, errno, "setting up stdio");
 }
 
 /* execvp over the *run's* PATH, without its habit of handing a file without an interpreter line to a shell. */
@@ -165,7 +173,7 @@ static void execute(const struct sp_spec *s)
 	errno = why;
 }
 
-static void SP_NORETURN program(const struct sp_container *c, int release)
+static void SP_NORETURN program(const struct sp_container *c, const struct work *w, int release)
 {
 	struct sp_note note = {.kind = SP_NOTE_READY};
 	static struct sp_spec spec;
@@ -180,12 +188,12 @@ static void SP_NORETURN program(const struct sp_container *c, int release)
 	close(oom);
 
 	setsid();
-	set_stdio(c);
-	set_limits(c->step);
+	set_stdio(w);
+	set_limits(&w->step);
 	become(SP_RUN_UID, "program");
 
-	if (sp_box_check_sealed(c->spec, SP_BOX_SPEC_BYTES_MAX, &size) < 0) sp_die(SP_BOX_E_REQUEST, 0, "the spec is not a sealed memfd");
-	char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, c->spec, 0);
+	if (sp_box_check_sealed(w->spec, SP_BOX_SPEC_BYTES_MAX, &size) < 0) sp_die(SP_BOX_E_REQUEST, 0, "the spec is not a sealed memfd");
+	char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, w->spec, 0);
 	if (bytes == MAP_FAILED) sp_die(SP_BOX_E_SETUP, errno, "mapping the spec");
 	const char *fault = sp_spec_parse(&spec, bytes, size);
 	if (fault) sp_die(SP_BOX_E_REQUEST, 0, "%s", fault);
@@ -233,21 +241,41 @@ static void unpack(int memfd)
 	munmap(archive, size);
 }
 
+static void take_order(int feed, struct work *w)
+{
+	struct sp_order o;
+	int fds[SP_ORDER_FDS];
+	unsigned n, k = 2;
+
+	if (sp_wire_recv(feed, &o, sizeof o, fds, SP_ORDER_FDS, &n, 0) < 0)
+		_exit(1); /* the launcher has no use for this container, or is gone */
+	bool merge = o.step.flags & SP_BOX_STEP_MERGE;
+	if (n != 2u + !merge + !!o.has_in + !!o.has_files) sp_die(SP_BOX_E_SETUP, 0, "an order with a wrong number of descriptors");
+	w->step = o.step;
+	w->spec = fds[0];
+	w->out = fds[1];
+	w->err = merge ? fds[1] : fds[k++];
+	w->in = o.has_in ? fds[k++] : -1;
+	w->files = o.has_files ? fds[k++] : -1;
+}
+
 void sp_container_init(const struct sp_container *c)
 {
 	const char *what;
+	struct work w;
 	int release[2], status;
 
 	sp_die_to(note_sink, c->report, false);
 	if (sp_mounts_enter(c->mounts, c->root, &what) < 0) sp_die(SP_BOX_E_SETUP, errno, "%s", what);
-	if (c->files >= 0) unpack(c->files);
+	take_order(c->feed, &w);
+	if (w.files >= 0) unpack(w.files);
 	if (pipe2(release, O_CLOEXEC) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a pipe");
 
 	pid_t main_pid = fork();
 	if (main_pid < 0) sp_die(SP_BOX_E_SETUP, errno, "forking the program");
 	if (main_pid == 0) {
 		close(release[1]);
-		program(c, release[0]);
+		program(c, &w, release[0]);
 	}
 
 	if (dup2(c->report, 0) < 0 || dup2(release[1], 1) < 0 || sp_sys_close_range(2, ~0U, 0) < 0) _exit(1);

@@ -10,14 +10,15 @@
 struct sp_container {
 	const struct sp_mounts *mounts;
 	const char *root; /* name of the template */
-	const struct sp_box_step *step;
-	int files, spec, in; /* sealed memfds; files and in may be -1 */
-	int out, err; /* write ends; the same descriptor when merged */
-	int report, ready; /* write ends of init's and of the program's pipe (inner.h) */
+	int feed; /* the order comes from here (inner.h) */
+	int report, ready; /* write ends of init's and of the program's pipe */
 	int cpu; /* cpuacct.usage */
 };
 
-/* Runs as pid 1 of fresh pid, mnt, ipc, uts and cgroup namespaces, root of the slot's user namespace. Never returns. */
+/*
+ * Runs as pid 1 of fresh pid, mnt, ipc, uts and cgroup namespaces, root of the slot's user namespace. Makes everything that does not depend on the
+ * request, waits for the order, then does the rest. Never returns.
+ */
 void sp_container_init(const struct sp_container *c) SP_NORETURN;
 
 /* What a launcher sets once for all its containers, since fork hands it down: bounding set, securebits, rlimits that are the same for every run, umask. */

@@ -5,6 +5,7 @@
  *   box → launcher   GO (its id maps are written), then what the slot's channel brought, checked: BEGIN, STEP, END; or REFUSE in the place of a
  *                    request that the policy forbids: the launcher only sends it back, so that answers keep the order of the requests.
  *   launcher → box   UP [cpuacct.usage], then one answer to each: BEGUN, STARTED [pidfd of init, stdout, (stderr)] and DONE, ENDED, or ERROR.
+ *   launcher → init  one struct sp_order, which the prepared container waits for
  *   init → launcher  one struct sp_note over the init's pipe: how the main process ended, or which call of the set-up failed
  *   program → launcher  struct sp_note over a close-on-exec pipe: ready (then the end of file says "executed"), or why not
  */
@@ -58,6 +59,13 @@ struct sp_inner {
 		struct sp_box_error error;
 	} u;
 };
+
+/* With descriptors: spec, stdout, then what there is of stderr (unless merged), stdin and files, in this order. */
+struct sp_order {
+	struct sp_box_step step;
+	uint32_t has_in, has_files;
+};
+#define SP_ORDER_FDS 5
 
 enum sp_note_kind { SP_NOTE_READY = 1, SP_NOTE_ENDED, SP_NOTE_FAILED };
 

@@ -327,7 +327,9 @@ static int make_tree(const int *nodes, struct sp_err *err)
 	/* Bound over parts of proc: a mount of its own, since a bind takes over its source's flags. */
 	sp_autoclose int empty = detached("empty", ATTR_ROOT | MOUNT_ATTR_NOEXEC, false);
 	if (empty < 0 || attach(empty, AT_FDCWD, "empty") < 0) return sp_fail(err, SP_E_IO, errno, "making /empty");
-	if (mount("/proc", "proc", NULL, MS_BIND | MS_REC, NULL) < 0) return sp_fail(err, SP_E_UNSUPPORTED, errno, "binding /proc");
+	/* The slot's own pid namespace's, complete. The kernel allows it because the box's, complete as well, is in sight now. */
+	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		return sp_fail(err, SP_E_UNSUPPORTED, errno, "mounting a proc for the slot");
 	if (sp_sys_pivot_root(".", "oldroot") < 0 || chdir("/") < 0) return sp_fail(err, SP_E_IO, errno, "pivot_root of the launcher");
 	return 0;
 }
@@ -352,13 +354,10 @@ int sp_mounts_build(struct sp_mounts *m, const struct sp_policy *p, struct sp_er
 
 /* ---- each run */
 
-int sp_mounts_tree_open(uint64_t bytes, uint32_t inodes, const char **what)
+int sp_mounts_tree_open(const char **what)
 {
-	char opts[96];
-	/* the root and three directories come out of the run's number as well */
-	snprintf(opts, sizeof opts, "size=%llu,nr_inodes=%u,mode=0755", (unsigned long long)bytes, (inodes ? inodes : 8192) + 4);
 	*what = "mounting the run's tree";
-	if (mount("tree", "/tree", "tmpfs", MS_NOSUID | MS_NODEV, opts) < 0) return -1;
+	if (mount("tree", "/tree", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,nr_inodes=16,mode=0755") < 0) return -1;
 	*what = "making the run's directories";
 	umask(0);
 	int rc = mkdir("/tree/box", 0755) < 0 || mkdir("/tree/tmp", 01777) < 0 || mkdir("/tree/shm", 01777) < 0 ||
@@ -366,6 +365,14 @@ int sp_mounts_tree_open(uint64_t bytes, uint32_t inodes, const char **what)
 	         chown("/tree/box", SP_RUN_UID, SP_RUN_UID) < 0;
 	umask(022);
 	return rc ? -1 : 0;
+}
+
+int sp_mounts_tree_size(uint64_t bytes, uint32_t inodes)
+{
+	char opts[96];
+	/* the root and three directories come out of the run's number as well */
+	snprintf(opts, sizeof opts, "size=%llu,nr_inodes=%u", (unsigned long long)bytes, (inodes ? inodes : 8192) + 4);
+	return mount(NULL, "/tree", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, opts);
 }
 
 int sp_mounts_tree_close(void) { return umount2("/tree", UMOUNT_NOFOLLOW); }

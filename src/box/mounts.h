@@ -3,8 +3,8 @@
  * What a run sees of the file system. A launcher builds, once, a small private tree of its own:
  *
  *     /roots/<name>   one template a root of the policy: a read-only tmpfs with read-only binds, empty mount points proc, box, tmp, dev/shm
- *     /proc           the box's own proc, complete: the kernel lets an unprivileged mount namespace make a new proc only where one is visible
- *     /tree           where the run's tmpfs is mounted from BEGIN to END, with box, tmp and shm in it
+ *     /proc           of the slot's pid namespace, complete: the kernel lets an unprivileged mount namespace make a new proc only where one is visible
+ *     /tree           where the run's tmpfs is mounted, with box, tmp and shm in it; a new one for each evaluation
  *     /dev, /empty    five of the host's device nodes; /dev/null and /empty are bound over the parts of proc that tell of the host
  *
  * and each container's init gets a copy of it with its mount namespace, adds proc and the tree to the template, and makes that its root.
@@ -24,7 +24,7 @@
 
 #define SP_MASKS_MAX 48
 struct sp_mounts {
-	int proc; /* O_PATH of the box's proc */
+	int proc; /* O_PATH of that proc */
 	const char *masks[SP_MASKS_MAX]; /* those parts of proc that this kernel has, "acpi" … */
 	bool mask_is_dir[SP_MASKS_MAX];
 	unsigned nmasks;
@@ -33,8 +33,9 @@ struct sp_mounts {
 /* Launcher, once: leaves the host's mounts behind for ever. */
 int sp_mounts_build(struct sp_mounts *m, const struct sp_policy *p, struct sp_err *err) SP_MUSTCHECK;
 
-/* Launcher, at BEGIN and END. */
-int sp_mounts_tree_open(uint64_t bytes, uint32_t inodes, const char **what) SP_MUSTCHECK;
+/* Launcher: mounts an empty tree, ahead of the request; gives it its size, while it is still empty; unmounts it. */
+int sp_mounts_tree_open(const char **what) SP_MUSTCHECK;
+int sp_mounts_tree_size(uint64_t bytes, uint32_t inodes) SP_MUSTCHECK;
 int sp_mounts_tree_close(void) SP_MUSTCHECK;
 /* *blocks, *inodes: none is left. */
 int sp_mounts_tree_full(bool *blocks, bool *inodes) SP_MUSTCHECK;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 #define POLICY_BYTES_MAX (64 * 1024)
@@ -155,15 +156,16 @@ static int parse_line(struct sp_policy *p, const char *at, char *line, struct sp
 
 int sp_policy_parse(struct sp_policy *p, const char *name, const char *text, struct sp_err *err)
 {
-	sp_autofree char *copy = strdup(text);
-	if (!copy) return sp_fail(err, SP_E_LIMIT, ENOMEM, "%s", name);
+	sp_autofree char *copy = sp_strdup(text);
 	*p = builtin;
-	char *next = copy;
-	for (unsigned line = 1; next; line++) {
-		char *s = strsep(&next, "\n");
+	unsigned line = 1;
+	for (char *s = copy; s; line++) {
+		char *end = strchr(s, '\n');
+		if (end) *end = 0;
 		char at[SP_POLICY_PATH_MAX + 24];
 		snprintf(at, sizeof at, "%s:%u", name, line);
 		if (parse_line(p, at, s, err) < 0) return -1;
+		s = end ? end + 1 : NULL;
 	}
 	if (p->ids_count < ids_needed(p->slots_max))
 		return sp_fail(err, SP_E_INVALID, 0, "%s: %u ids are too few for %u slots, which need %u", name, p->ids_count, p->slots_max,

@@ -180,7 +180,7 @@ static int start_box(struct sp_native *n, struct sp_err *err)
 {
 	struct sp_box_msg m = {.type = SP_BOX_HELLO, .u.hello.slots = (uint32_t)n->nslots};
 	int64_t deadline = sp_mono_ns() + n->t.start_ms * SP_NS_PER_MS;
-	int pair[2], fds[SP_BOX_FDS_MAX];
+	int pair[2], fds[SP_BOX_FDS_MAX] = {0};
 
 	if (n->running) await_exit(n, sp_mono_ns()); /* one that did not die in time may have by now */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair))

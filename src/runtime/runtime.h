@@ -79,7 +79,8 @@ struct sp_runtime_info {
 struct sp_runtime_ops {
 	const char *name;
 	void (*info)(struct sp_runtime *r, struct sp_runtime_info *out);
-	/* Slot thread. Waits until the slot is clean (an end before may still be under way). */
+	/* Slot thread. Waits until the slot is clean (an end before may still be under way), and at most 2 s for a box that is being started again. What
+	 * is wrong with the workspace may be told by the first step instead. */
 	int (*begin)(struct sp_runtime *r, int slot, const struct sp_workspace *w, struct sp_err *err);
 	/* Slot thread: blocks until the step has ended and its output is read. */
 	int (*step)(struct sp_runtime *r, int slot, const struct sp_step *st, struct sp_step_result *out, struct sp_err *err);

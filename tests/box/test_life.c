@@ -204,6 +204,39 @@ static void a_launcher_is_killed(void **state)
 	all_gone(&s, true);
 }
 
+/* A launcher that hangs is what the box sees of a container that does not die (box-rules.md 28): its init is not reaped after the kill. */
+static void a_container_that_is_not_reaped(void **state)
+{
+	struct bx b;
+	struct sp_box_msg m;
+	int fds[SP_BOX_FDS_MAX];
+	struct bx_result r;
+	struct bx_run run = BX_PROBE("sleep");
+
+	bx_start(&b, 2, NULL);
+	pid_t launcher = bx_child_of(bx_child_of(b.stub));
+	run.step.wall_ns = 300000000;
+	bx_begin(b.slot[0], &run);
+	bx_step(b.slot[0], &run);
+	bx_expect(b.slot[0], SP_BOX_BEGUN, &m, fds);
+	bx_expect(b.slot[0], SP_BOX_STARTED, &m, fds);
+	close(fds[0]), close(fds[1]);
+	assert_int_equal(kill(launcher, SIGSTOP), 0);
+	/* the other slot does not notice */
+	bx_run(b.slot[1], &BX_SH("echo fine"), &r);
+	BX_EXITED(&r, 0);
+	bx_free(&r);
+	bx_expect(b.slot[0], SP_BOX_ERROR, &m, fds);
+	assert_int_equal(m.u.error.code, SP_BOX_E_SETUP);
+	bx_end(b.slot[0], &r);
+	assert_int_equal(r.ended.flags, SP_BOX_ENDED_REPLACED | SP_BOX_ENDED_QUARANTINED);
+	bx_run(b.slot[0], &BX_SH("echo again"), &r);
+	BX_EXITED(&r, 0);
+	assert_int_equal(r.ended.flags, 0);
+	bx_free(&r);
+	bx_stop(&b);
+}
+
 /* ---- accumulation */
 
 static int count_entries(const char *dir)
@@ -245,11 +278,19 @@ static void count(const struct bx *b, char cgroup[3][512], struct counts *c)
 	c->tasks = tasks_below(cgroup[2]);
 }
 
+/* A container is prepared for the next run after ENDED was answered: what is counted comes to rest a moment later. */
+static void counts_are(const struct bx *b, char cgroup[3][512], const struct counts *before)
+{
+	struct counts now;
+	for (int tries = BX_WAIT_MS / 5; count(b, cgroup, &now), memcmp(before, &now, sizeof now) != 0 && tries--;) nap();
+	assert_memory_equal(before, &now, sizeof now);
+}
+
 static void many_runs_leave_nothing(void **state)
 {
 	struct bx b;
 	char cgroup[3][512];
-	struct counts before, after;
+	struct counts before;
 	struct bx_result r;
 	const char *const no_such[] = {"/no/such/program", NULL};
 
@@ -257,6 +298,7 @@ static void many_runs_leave_nothing(void **state)
 	for (int i = 0; i < 3; i++) bx_cgroup_path(&b, controllers[i], cgroup[i], sizeof cgroup[i]);
 	bx_run(b.slot[0], &BX_SH("true"), &r);
 	bx_free(&r);
+	for (int tries = BX_WAIT_MS / 5; tasks_below(cgroup[2]) != 2 && tries--;) nap(); /* launcher and the next run's init */
 	count(&b, cgroup, &before);
 	for (int i = 0; i < 500; i++) {
 		struct bx_run run = BX_SH("echo $0; exec 5>/tmp/f; (sleep 100 &)");
@@ -273,8 +315,7 @@ static void many_runs_leave_nothing(void **state)
 		assert_int_equal(r.ended.flags, 0);
 		bx_free(&r);
 	}
-	count(&b, cgroup, &after);
-	assert_memory_equal(&before, &after, sizeof before);
+	counts_are(&b, cgroup, &before);
 
 	/* and so do slots that were replaced */
 	struct bx_run loop = BX_PROBE("loopback", "4242");
@@ -284,8 +325,32 @@ static void many_runs_leave_nothing(void **state)
 		assert_int_equal(r.ended.flags, SP_BOX_ENDED_REPLACED);
 		bx_free(&r);
 	}
-	count(&b, cgroup, &after);
-	assert_memory_equal(&before, &after, sizeof before);
+	counts_are(&b, cgroup, &before);
+	bx_stop(&b);
+}
+
+static void sixty_four_slots(void **state)
+{
+	struct bx b;
+	struct bx_run run = BX_SH("cat /proc/self/uid_map");
+	struct sp_box_msg m;
+	int fds[SP_BOX_FDS_MAX];
+	unsigned uid[SP_BOX_SLOTS_MAX];
+	bx_start(&b, SP_BOX_SLOTS_MAX, "ids 200000 65536\n");
+	for (unsigned i = 0; i < SP_BOX_SLOTS_MAX; i++) {
+		bx_begin(b.slot[i], &run);
+		bx_step(b.slot[i], &run);
+	}
+	for (unsigned i = 0; i < SP_BOX_SLOTS_MAX; i++) {
+		struct bx_result r = {0};
+		bx_expect(b.slot[i], SP_BOX_BEGUN, &m, fds);
+		bx_collect(b.slot[i], &run, &r);
+		BX_EXITED(&r, 0);
+		assert_int_equal(sscanf(r.out, "%*u %*u %*u %*u %*u %*u %*u %u", &uid[i]), 1);
+		for (unsigned k = 0; k < i; k++) assert_true(uid[i] != uid[k]);
+		bx_end(b.slot[i], &r);
+		bx_free(&r);
+	}
 	bx_stop(&b);
 }
 
@@ -320,6 +385,8 @@ int main(void)
 	        cmocka_unit_test(a_new_box_leaves_a_running_one_alone),
 	        cmocka_unit_test(interrupts_are_the_services_business),
 	        cmocka_unit_test(a_launcher_is_killed),
+	        cmocka_unit_test(a_container_that_is_not_reaped),
+	        cmocka_unit_test(sixty_four_slots),
 	        cmocka_unit_test(many_runs_leave_nothing),
 	        cmocka_unit_test(idle_costs_nothing),
 	};

@@ -326,6 +326,13 @@ static void requests_out_of_order(void **state)
 	bx_end(slot, &r);
 	bx_end(slot, &r); /* an END of nothing is answered like any other */
 	assert_int_equal(r.ended.flags, 0);
+	run.begin.tree_bytes = 8192;
+	run.begin.tree_inodes = 2;
+	bx_begin(slot, &run);
+	bx_expect(slot, SP_BOX_BEGUN, &m, fds);
+	bx_end(slot, &r); /* without a step */
+	assert_int_equal(r.ended.flags, 0);
+	works(slot);
 
 	run.argv = (const char *const[]){"/no/such", NULL};
 	bx_begin(slot, &run);
@@ -557,6 +564,29 @@ static void policy_files_that_others_can_write(void **state)
 	unlink(link);
 }
 
+static void without_root_it_says_so(void **state)
+{
+	const char *exe = getenv("SERAPIS_BOX");
+	int pair[2], fds[SP_BOX_FDS_MAX], file = open(exe, O_PATH), status;
+	struct sp_box_msg m;
+	char number[16];
+	char *const args[] = {(char *)(uintptr_t)exe, (char *)(uintptr_t) "--control-fd", number, NULL}, *const none[] = {NULL};
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		snprintf(number, sizeof number, "%d", fcntl(pair[1], F_DUPFD, 100));
+		if (setgid(65534) == 0 && setuid(65534) == 0) fexecve(file, args, none);
+		_exit(127);
+	}
+	close(pair[1]), close(file);
+	bx_expect(pair[0], SP_BOX_ERROR, &m, fds);
+	assert_int_equal(m.u.error.code, SP_BOX_E_HOST);
+	assert_non_null(strstr(m.u.error.text, "must be started as root"));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	close(pair[0]);
+}
+
 static void a_root_of_the_policy(void **state)
 {
 	/* an "image": busybox-like, with nothing but the test program and what must not be shown or may not be used */
@@ -609,6 +639,7 @@ int main(void)
 	        cmocka_unit_test(policies_are_read_strictly),
 	        cmocka_unit_test(policy_files_that_others_can_write),
 	        cmocka_unit_test(a_root_of_the_policy),
+	        cmocka_unit_test(without_root_it_says_so),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

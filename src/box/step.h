@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* A slot as its launcher sees it, and the making and running of containers in it (step.c). One thread, the launcher's. */
+#ifndef SP_BOX_STEP_H
+#define SP_BOX_STEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "box/cgroup.h"
+#include "box/inner.h"
+#include "box/launcher.h"
+#include "box/mounts.h"
+
+/* A container whose init waits for its order. */
+struct sp_prepared {
+	pid_t init; /* 0: there is none */
+	int pidfd, feed, report, ready;
+	int mounts; /* its mount namespace: see forget() in step.c */
+	char root[SP_BOX_NAME_MAX];
+};
+
+#define SP_PREPARED_NONE ((struct sp_prepared){.pidfd = -1, .feed = -1, .report = -1, .ready = -1, .mounts = -1})
+
+struct sp_slot {
+	const struct sp_launcher *l;
+	struct sp_cgroup cg;
+	struct sp_mounts mounts;
+	int netdev; /* /proc/self/net/dev of the slot's namespace */
+	uint64_t baseline; /* memory in use when the slot was new */
+	uint64_t packets; /* through lo, then */
+	struct sp_prepared ready;
+	bool used; /* the tree was given to a container that got an order */
+	/* of the evaluation between BEGIN and END; root stays, as a guess at the next one's */
+	bool open, stepped, spoiled; /* spoiled: a step was refused, the tree may be half-filled */
+	char root[SP_BOX_NAME_MAX];
+	int files;
+	uint64_t base; /* memory in use before the first step, its container included: what limit and peak count from */
+};
+
+/* Makes sure that a container for s->root waits; what goes wrong is told by the step that needs it. */
+void sp_slot_prepare(struct sp_slot *s);
+/* Answers with STARTED and DONE, or ERROR. fds: spec, (stdin); they stay the caller's. */
+void sp_slot_step(struct sp_slot *s, const struct sp_box_step *b, const int *fds, unsigned nfds);
+
+/* An answer that cannot be sent means that the box is gone, and ends the launcher. */
+void sp_slot_answer(const struct sp_slot *s, const struct sp_inner *m, const int *fds, unsigned nfds);
+void sp_slot_refuse(const struct sp_slot *s, enum sp_box_error_code code, int errnum, const char *fmt, ...) SP_PRINTF(4, 5);
+
+#endif
