@@ -19,7 +19,7 @@ deps: ## install missing Debian packages, saying what and why
 	@scripts/deps.sh build test
 
 build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) -j $(JOBS)
+	@ninja --quiet -C $(BUILD) -j $(JOBS)
 
 $(BUILD)/build.ninja: meson.build
 	@scripts/deps.sh build test

@@ -27,7 +27,7 @@ else
 fi
 run=$(mktemp -d)
 log=$run/serve.log
-"${sudo[@]}" "$serapis" serve --user "$user" --store "sqlite:$state/serapis.db" --http-listen "127.0.0.1:$port" --http-port-file "$run/port" 2>"$log" &
+"${sudo[@]}" "$serapis" serve --user "$user" --store "sqlite:$state/serapis.db" --http-listen "127.0.0.1:$port" 2>"$log" &
 pid=$!
 stop() {
 	trap - INT TERM EXIT

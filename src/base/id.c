@@ -43,7 +43,7 @@ static void put_be(unsigned char *p, uint64_t v, int bytes)
 
 struct sp_id sp_id_new(void)
 {
-	struct sp_id id;
+	struct sp_id id = {{0}};
 	struct {
 		uint64_t lo;
 		uint32_t hi, step;

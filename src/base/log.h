@@ -34,9 +34,12 @@ bool sp_log_level_parse(const char *name, enum sp_log_level *out); /* debug, inf
 bool sp_log_on(enum sp_log_level level);
 void sp_log_write(enum sp_log_level level, const char *component, const char *msg, const struct sp_log_field *fields);
 
+/* A line has at most this many fields; the array below is longer than that, and its last element ends the list. */
+#define SP_LOG_FIELDS_MAX 23
+
 #define sp_log_at(level, component, msg, ...) \
 	do { \
-		if (sp_log_on(level)) sp_log_write(level, component, msg, (const struct sp_log_field[]){__VA_ARGS__ __VA_OPT__(,) {.name = NULL}}); \
+		if (sp_log_on(level)) sp_log_write(level, component, msg, (const struct sp_log_field[SP_LOG_FIELDS_MAX + 1]){__VA_ARGS__}); \
 	} while (0)
 #define sp_log_debug(component, ...) sp_log_at(SP_LOG_DEBUG, component, __VA_ARGS__)
 #define sp_log_info(component, ...) sp_log_at(SP_LOG_INFO, component, __VA_ARGS__)

@@ -117,7 +117,8 @@ const char *sp_signal_name(int sig)
 	        "SIGSYS"};
 	static __thread char other[16];
 
-	if (sig > 0 && (size_t)sig < SP_COUNT(names)) return names[sig];
+	size_t i = (size_t)(unsigned)sig;
+	if (i != 0 && i < SP_COUNT(names)) return names[i];
 	snprintf(other, sizeof(other), "SIG%d", sig);
 	return other;
 }
