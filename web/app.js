@@ -37,8 +37,10 @@ function showSample() {
 
 function bytes(n) {
   if (n === null || n === undefined) return "–";
-  if (n >= 1048576) return (n / 1048576).toFixed(n % 1048576 ? 1 : 0) + " MiB";
-  return n >= 1024 ? (n / 1024).toFixed(n % 1024 ? 1 : 0) + " KiB" : n + " B";
+  for (const [size, unit] of [[1073741824, "GiB"], [1048576, "MiB"], [1024, "KiB"]]) {
+    if (n >= size) return (n / size).toFixed(n % size ? 1 : 0) + " " + unit;
+  }
+  return n + " B";
 }
 
 function milliseconds(n) {

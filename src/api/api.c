@@ -12,9 +12,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define WORK_THREADS 16      /* they wait for the store, not for a processor */
-#define IDLE_MS (75 * 1000)  /* longer than a balancer's 65 s, so that it is the balancer that closes */
-#define STOP_MS 5000         /* for answers that are on their way when everybody has been answered */
+#define WORK_THREADS 16 /* they wait for the store, not for a processor */
+#define IDLE_MS (75 * 1000) /* longer than a balancer's 65 s, so that it is the balancer that closes */
+#define STOP_MS 5000 /* for answers that are on their way when everybody has been answered */
 
 static bool find_forwarding(void *cls, const char *name, const char *value)
 {
@@ -32,7 +32,10 @@ static bool gate(struct sp_http_request *r, void *cls)
 	char why[200];
 	sp_http_each_header(r, find_forwarding, &q.forwarding);
 	if (sp_open_mode_allows(&q, why, sizeof(why))) return true;
-	sp_api_reply_problem(r, 403, "open_mode_local_only", "this server has no users, so it answers only callers on its own machine, and of this request %s. Serving others needs users with API keys.", why);
+	sp_api_reply_problem(r, 403, "open_mode_local_only",
+	        "this server has no users, so it answers only callers on its own machine, and of this request %s. Serving others needs "
+	        "users with API keys.",
+	        why);
 	return false;
 }
 
@@ -41,21 +44,35 @@ static void fault(struct sp_http_request *r, enum sp_http_fault what, int64_t li
 	struct sp_problems ps = {0};
 
 	switch (what) {
-	case SP_HTTP_BAD_REQUEST: sp_problem_add(&ps, 400, "bad_request", NULL, NULL, NULL, "the request is not well-formed HTTP: %s", text); break;
-	case SP_HTTP_NOT_FOUND: sp_problem_add(&ps, 404, "not_found", NULL, NULL, NULL, "there is nothing at %.100s", sp_http_path(r)); break;
+	case SP_HTTP_BAD_REQUEST:
+		sp_problem_add(&ps, 400, "bad_request", NULL, NULL, NULL, "the request is not well-formed HTTP: %s", text);
+		break;
+	case SP_HTTP_NOT_FOUND:
+		sp_problem_add(&ps, 404, "not_found", NULL, NULL, NULL, "there is nothing at %.100s", sp_http_path(r));
+		break;
 	case SP_HTTP_METHOD:
 		sp_http_add_header(r, "Allow", text);
-		sp_problem_add(&ps, 405, "method_not_allowed", NULL, NULL, NULL, "%s is not possible at %.100s; possible: %s", sp_http_method(r), sp_http_path(r), text);
+		sp_problem_add(&ps, 405, "method_not_allowed", NULL, NULL, NULL, "%s is not possible at %.100s; possible: %s",
+		        sp_http_method(r), sp_http_path(r), text);
 		break;
-	case SP_HTTP_TIMEOUT: sp_problem_add(&ps, 408, "request_timeout", NULL, NULL, json_integer(limit), "the request was not complete after %" PRId64 " ms (http.request_deadline)", limit); break;
+	case SP_HTTP_TIMEOUT:
+		sp_problem_add(&ps, 408, "request_timeout", NULL, NULL, json_integer(limit),
+		        "the request was not complete after %" PRId64 " ms (http.request_deadline)", limit);
+		break;
 	case SP_HTTP_TOO_LARGE:
 		if (limit)
-			sp_problem_add(&ps, 413, "body_too_large", NULL, NULL, json_integer(limit), "the body is larger than %" PRId64 " bytes (http.body_max)", limit);
+			sp_problem_add(&ps, 413, "body_too_large", NULL, NULL, json_integer(limit),
+			        "the body is larger than %" PRId64 " bytes (http.body_max)", limit);
 		else
 			sp_problem_add(&ps, 413, "body_too_large", NULL, NULL, json_integer(0), "this request takes no body");
 		break;
-	case SP_HTTP_HEADERS_TOO_LARGE: sp_problem_add(&ps, 431, "headers_too_large", NULL, NULL, json_integer(limit), "the header is larger than %" PRId64 " bytes or has too many fields", limit); break;
-	case SP_HTTP_OVERLOADED: sp_problem_add(&ps, 503, "overloaded", NULL, NULL, NULL, "%s; try again later", text ? text : "there is too much to do"); break;
+	case SP_HTTP_HEADERS_TOO_LARGE:
+		sp_problem_add(&ps, 431, "headers_too_large", NULL, NULL, json_integer(limit),
+		        "the header is larger than %" PRId64 " bytes or has too many fields", limit);
+		break;
+	case SP_HTTP_OVERLOADED:
+		sp_problem_add(&ps, 503, "overloaded", NULL, NULL, NULL, "%s; try again later", text ? text : "there is too much to do");
+		break;
 	}
 	sp_api_reply_problems(r, &ps);
 }
@@ -68,12 +85,12 @@ static void done(struct sp_http_request *r, int status, int64_t duration_ns, voi
 
 	/* The path without the query; status null: the client left before the answer. */
 	const struct sp_log_field fields[] = {
-		SP_S("request_id", sp_http_request_id(r)),
-		SP_S("method", sp_http_method(r)),
-		SP_S("path", sp_http_path(r)),
-		SP_I("http_status", status),
-		SP_MS("total_ms", duration_ns),
-		{.name = NULL},
+	        SP_S("request_id", sp_http_request_id(r)),
+	        SP_S("method", sp_http_method(r)),
+	        SP_S("path", sp_http_path(r)),
+	        SP_I("http_status", status),
+	        SP_MS("total_ms", duration_ns),
+	        {.name = NULL},
 	};
 	enum sp_log_level level = probe ? SP_LOG_DEBUG : SP_LOG_INFO;
 	if (sp_log_on(level)) sp_log_write(level, "http", status ? "request" : "request without answer", fields);
@@ -89,30 +106,30 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 {
 	const struct sp_config *c = a->parts.config;
 	struct sp_http_route own[] = {
-		{"POST", "/v1/eval/{language}", (size_t)c->http_body_max_bytes, sp_api_post_eval, a},
-		{"GET", "/v1/evaluations/{id}", 0, sp_api_get_evaluation, a},
-		{"GET", "/v1/languages", 0, sp_api_get_languages, a},
-		{"GET", "/healthz", 0, sp_api_healthz, a},
-		{"GET", "/readyz", 0, sp_api_readyz, a},
+	        {"POST", "/v1/eval/{language}", (size_t)c->http_body_max_bytes, sp_api_post_eval, a},
+	        {"GET", "/v1/evaluations/{id}", 0, sp_api_get_evaluation, a},
+	        {"GET", "/v1/languages", 0, sp_api_get_languages, a},
+	        {"GET", "/healthz", 0, sp_api_healthz, a},
+	        {"GET", "/readyz", 0, sp_api_readyz, a},
 	};
 	SP_BUG_ON(SP_COUNT(own) + sp_api_page_nroutes > SP_COUNT(a->routes));
 	memcpy(a->routes, own, sizeof(own));
 	memcpy(a->routes + SP_COUNT(own), sp_api_page_routes, sp_api_page_nroutes * sizeof(own[0]));
 
 	struct sp_http_options opt = {
-		.listen = c->http_listen,
-		.routes = a->routes,
-		.nroutes = SP_COUNT(own) + sp_api_page_nroutes,
-		.loop_threads = (int)c->http_threads,
-		.work_threads = WORK_THREADS,
-		.connections_max = (size_t)c->http_connections_max,
-		.work_queue_max = (size_t)c->http_connections_max,
-		.request_deadline_ms = c->http_request_deadline_ms,
-		.idle_ms = IDLE_MS,
-		.fault = fault,
-		.gate = gate,
-		.done = done,
-		.cls = a,
+	        .listen = c->http_listen,
+	        .routes = a->routes,
+	        .nroutes = SP_COUNT(own) + sp_api_page_nroutes,
+	        .loop_threads = (int)c->http_threads,
+	        .work_threads = WORK_THREADS,
+	        .connections_max = (size_t)c->http_connections_max,
+	        .work_queue_max = (size_t)c->http_connections_max,
+	        .request_deadline_ms = c->http_request_deadline_ms,
+	        .idle_ms = IDLE_MS,
+	        .fault = fault,
+	        .gate = gate,
+	        .done = done,
+	        .cls = a,
 	};
 	a->server = sp_http_start(&opt, err);
 	return a->server ? 0 : -1;

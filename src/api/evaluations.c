@@ -37,7 +37,10 @@ static void reply_evaluation(struct sp_http_request *r, const struct sp_stored *
 	sp_api_reply_json(r, pending ? 202 : 200, sp_evaluation_json(s, encoding));
 }
 
-static void reply_absent(struct sp_http_request *r, const char *id) { sp_api_reply_problem(r, 404, "not_found", "there is no evaluation '%.60s'", id); }
+static void reply_absent(struct sp_http_request *r, const char *id)
+{
+	sp_api_reply_problem(r, 404, "not_found", "there is no evaluation '%.60s'", id);
+}
 
 void sp_api_answer_waiter(void *api, struct sp_waiter *w, const struct sp_stored *s)
 {
@@ -57,12 +60,16 @@ static void on_gone(struct sp_http_request *r, void *cls)
 }
 
 /* The request is held and may be answered at any time from here on; it must not be touched after. */
-static void wait_for(struct sp_api *a, struct sp_http_request *r, const struct sp_evaluation *row, enum sp_encoding encoding, bool created_here, int64_t wait_ms)
+static void wait_for(struct sp_api *a, struct sp_http_request *r, const struct sp_evaluation *row, enum sp_encoding encoding,
+        bool created_here, int64_t wait_ms)
 {
 	struct sp_waiter *w = sp_new(struct sp_waiter);
 
-	*w = (struct sp_waiter){
-		.request = r, .row = *row, .encoding = encoding, .created_here = created_here, .deadline_ns = sp_mono_ns() + wait_ms * SP_NS_PER_MS};
+	*w = (struct sp_waiter){.request = r,
+	        .row = *row,
+	        .encoding = encoding,
+	        .created_here = created_here,
+	        .deadline_ns = sp_mono_ns() + wait_ms * SP_NS_PER_MS};
 	sp_http_hold(r, on_gone, NULL);
 	sp_waiters_add(a->waiters, w);
 }
@@ -90,9 +97,11 @@ static bool take_wait(struct sp_http_request *r, int64_t max, int64_t *out)
 	if (!s) return true;
 	size_t digits = strspn(s, "0123456789");
 	if (digits == 0 || s[digits] || digits > 15)
-		sp_problem_add(&ps, 422, "invalid_field", "?wait_ms", json_string(s), json_integer(max), "wait_ms is '%.40s'; it must be a whole number of milliseconds from 0 to %" PRId64, s, max);
+		sp_problem_add(&ps, 422, "invalid_field", "?wait_ms", json_string(s), json_integer(max),
+		        "wait_ms is '%.40s'; it must be a whole number of milliseconds from 0 to %" PRId64, s, max);
 	else if ((*out = strtoll(s, NULL, 10)) > max)
-		sp_problem_add(&ps, 422, "limit_too_large", "?wait_ms", json_integer(*out), json_integer(max), "wait_ms is %" PRId64 "; this server allows at most %" PRId64 " (http.sync_wait_max)", *out, max);
+		sp_problem_add(&ps, 422, "limit_too_large", "?wait_ms", json_integer(*out), json_integer(max),
+		        "wait_ms is %" PRId64 "; this server allows at most %" PRId64 " (http.sync_wait_max)", *out, max);
 	if (ps.n == 0) return true;
 	sp_api_reply_problems(r, &ps);
 	return false;
@@ -109,7 +118,10 @@ static bool is_json(struct sp_http_request *r)
 		if (!*t || *t == ';') return true;
 	}
 	const char *host = sp_http_header(r, "Host");
-	sp_api_reply_problem(r, 415, "json_required", "the body must be JSON with Content-Type: application/json; send it like this: curl --json '{\"code\":\"...\"}' http://%.100s%.100s", host ? host : "127.0.0.1", sp_http_path(r));
+	sp_api_reply_problem(r, 415, "json_required",
+	        "the body must be JSON with Content-Type: application/json; send it like this: curl --json '{\"code\":\"...\"}' "
+	        "http://%.100s%.100s",
+	        host ? host : "127.0.0.1", sp_http_path(r));
 	return false;
 }
 
@@ -132,7 +144,9 @@ static const struct sp_language *take_language(struct sp_api *a, struct sp_http_
 	}
 	const char *near = sp_languages_nearest(ls, name);
 	struct sp_problems ps = {0};
-	sp_problem_add(&ps, 404, "unknown_language", NULL, json_string(name), NULL, "there is no language '%.40s'%s%s%s; this server has: %s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list);
+	sp_problem_add(&ps, 404, "unknown_language", NULL, json_string(name), NULL,
+	        "there is no language '%.40s'%s%s%s; this server has: %s", name, near ? "; did you mean '" : "", near ? near : "",
+	        near ? "'?" : "", list);
 	sp_api_reply_problems(r, &ps);
 	return NULL;
 }
@@ -143,7 +157,8 @@ static bool is_available(struct sp_api *a, struct sp_http_request *r, const stru
 
 	sp_api_language_state(a, (size_t)(l - a->parts.languages->list), &state);
 	if (state.available) return true;
-	sp_api_reply_problem(r, 503, "language_unavailable", "%s cannot be run at the moment%s%s", l->name, state.why[0] ? ": " : "", state.why);
+	sp_api_reply_problem(
+	        r, 503, "language_unavailable", "%s cannot be run at the moment%s%s", l->name, state.why[0] ? ": " : "", state.why);
 	return false;
 }
 
@@ -167,7 +182,8 @@ static bool take_request(struct sp_api *a, struct sp_http_request *r, const stru
 	json_t *body = sp_json_parse(p, n, &fault, &err);
 
 	if (!body) {
-		sp_api_reply_problem(r, 400, fault == SP_JSON_DUPLICATE ? "duplicate_key" : "invalid_json", "the body is not acceptable JSON: %s", err.msg);
+		sp_api_reply_problem(r, 400, fault == SP_JSON_DUPLICATE ? "duplicate_key" : "invalid_json",
+		        "the body is not acceptable JSON: %s", err.msg);
 		return false;
 	}
 	bool ok = sp_request_parse(body, l, a->parts.config, out, &ps);
@@ -184,8 +200,11 @@ static bool take_request(struct sp_api *a, struct sp_http_request *r, const stru
 /* Makes the row durable. false after having answered: nothing was stored. */
 static bool store_request(struct sp_api *a, struct sp_http_request *r, const struct sp_request *req, struct sp_evaluation *out)
 {
-	struct sp_new_evaluation in = {
-		.id = sp_id_new(), .language = req->language->id, .class_ = req->class_, .reference = req->reference, .max_waiting = a->parts.config->queue_max_waiting};
+	struct sp_new_evaluation in = {.id = sp_id_new(),
+	        .language = req->language->id,
+	        .class_ = req->class_,
+	        .reference = req->reference,
+	        .max_waiting = a->parts.config->queue_max_waiting};
 	sp_autofree char *text = sp_request_encode(req, &in.request.n);
 	struct sp_err err = {0};
 
@@ -193,12 +212,14 @@ static bool store_request(struct sp_api *a, struct sp_http_request *r, const str
 	if (sp_store_create(a->parts.store, &in, out, &err) == 0) return true;
 	if (err.code == SP_E_LIMIT) {
 		struct sp_problems ps = {0};
-		sp_problem_add(&ps, 503, "queue_full", NULL, NULL, json_integer(in.max_waiting), "%" PRId64 " evaluations wait already (queue.max_waiting); nothing was stored, try again later", in.max_waiting);
+		sp_problem_add(&ps, 503, "queue_full", NULL, NULL, json_integer(in.max_waiting),
+		        "%" PRId64 " evaluations wait already (queue.max_waiting); nothing was stored, try again later", in.max_waiting);
 		sp_api_reply_problems(r, &ps);
 		return false;
 	}
 	sp_log_error("api", "cannot store an evaluation", SP_S("request_id", sp_http_request_id(r)), SP_ERR(&err));
-	sp_api_reply_problem(r, 503, "store_unavailable", "the store cannot take the evaluation at the moment; nothing was stored, try again");
+	sp_api_reply_problem(
+	        r, 503, "store_unavailable", "the store cannot take the evaluation at the moment; nothing was stored, try again");
 	return false;
 }
 
@@ -247,7 +268,9 @@ void sp_api_get_evaluation(struct sp_http_request *r, void *api)
 	int64_t wait_ms;
 	struct sp_id id;
 
-	if (!sp_api_check_query(r, known) || !take_encoding(r, &encoding) || !take_wait(r, a->parts.config->http_sync_wait_max_ms, &wait_ms)) return;
+	if (!sp_api_check_query(r, known) || !take_encoding(r, &encoding) ||
+	        !take_wait(r, a->parts.config->http_sync_wait_max_ms, &wait_ms))
+		return;
 	if (!sp_id_parse(text, &id)) {
 		reply_absent(r, text);
 		return;

@@ -28,7 +28,8 @@ void sp_api_readyz(struct sp_http_request *r, void *api)
 	}
 	int64_t seen = sp_waiters_store_seen_ns(a->waiters);
 	if (!seen || sp_mono_ns() - seen > STORE_FRESH_NS) {
-		sp_api_reply_problem(r, 503, "store_unavailable", seen ? "not ready: the store has not answered for 10 s" : "not ready: the store has not answered yet");
+		sp_api_reply_problem(r, 503, "store_unavailable",
+		        seen ? "not ready: the store has not answered for 10 s" : "not ready: the store has not answered yet");
 		return;
 	}
 	const char *why = not_ready(a);

@@ -16,9 +16,18 @@ void sp_api_language_state(struct sp_api *a, size_t i, struct sp_language_state 
 
 static json_t *limits_json(const struct sp_eval_limits *l)
 {
-	const struct { const char *name; int64_t value; } rows[] = {
-		{"wall_ms", l->run.wall_ms}, {"cpu_ms", l->run.cpu_ms}, {"memory_bytes", l->run.memory_bytes}, {"processes", l->run.processes},
-		{"open_files", l->run.open_files}, {"files_bytes", l->run.files_bytes}, {"output_bytes", l->run.output_bytes}, {"compile_wall_ms", l->compile_wall_ms},
+	const struct {
+		const char *name;
+		int64_t value;
+	} rows[] = {
+	        {"wall_ms", l->run.wall_ms},
+	        {"cpu_ms", l->run.cpu_ms},
+	        {"memory_bytes", l->run.memory_bytes},
+	        {"processes", l->run.processes},
+	        {"open_files", l->run.open_files},
+	        {"files_bytes", l->run.files_bytes},
+	        {"output_bytes", l->run.output_bytes},
+	        {"compile_wall_ms", l->compile_wall_ms},
 	};
 	json_t *o = json_object();
 	for (size_t i = 0; i < SP_COUNT(rows); i++) json_object_set_new(o, rows[i].name, json_integer(rows[i].value));

@@ -34,7 +34,8 @@ static bool host_is_local(const char *host)
 
 bool sp_open_mode_forwarding(const char *name)
 {
-	return !strcasecmp(name, "Forwarded") || !strcasecmp(name, "Via") || !strcasecmp(name, "X-Real-IP") || !strncasecmp(name, "X-Forwarded-", 12);
+	return !strcasecmp(name, "Forwarded") || !strcasecmp(name, "Via") || !strcasecmp(name, "X-Real-IP") ||
+	       !strncasecmp(name, "X-Forwarded-", 12);
 }
 
 bool sp_open_mode_allows(const struct sp_open_mode_request *q, char *why, size_t n)

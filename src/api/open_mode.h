@@ -10,7 +10,7 @@
 struct sp_open_mode_request {
 	const struct sockaddr *peer;
 	const char *host, *origin; /* headers; NULL when absent */
-	const char *forwarding;    /* name of a header that says that a proxy forwarded the request; NULL: none */
+	const char *forwarding; /* name of a header that says that a proxy forwarded the request; NULL: none */
 };
 
 /* true: may pass. Else why (at most n bytes with NUL) says in one clause what was wrong. */

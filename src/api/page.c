@@ -49,7 +49,8 @@ static void serve(struct sp_http_request *r, void *cls)
 	sp_http_add_header(r, "Referrer-Policy", "no-referrer");
 	/* Everything from this server, nothing inline: what an evaluated program prints can never become a script here. */
 	sp_http_add_header(r, "Content-Security-Policy",
-		"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+	        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action "
+	        "'none'; frame-ancestors 'none'");
 	if (has_it(sp_http_header(r, "If-None-Match"), a->etag))
 		sp_http_reply(r, 304, NULL, NULL, 0);
 	else
@@ -57,8 +58,8 @@ static void serve(struct sp_http_request *r, void *cls)
 }
 
 const struct sp_http_route sp_api_page_routes[] = {
-	{"GET", "/", 0, serve, &index_html},
-	{"GET", "/app.js", 0, serve, &app_js},
-	{"GET", "/style.css", 0, serve, &style_css},
+        {"GET", "/", 0, serve, &index_html},
+        {"GET", "/app.js", 0, serve, &app_js},
+        {"GET", "/style.css", 0, serve, &style_css},
 };
 const size_t sp_api_page_nroutes = SP_COUNT(sp_api_page_routes);

@@ -25,7 +25,8 @@ void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body)
 	json_decref(body);
 	add_common(r);
 	if (!text) {
-		static const char none[] = "{\"error\":{\"code\":\"overloaded\",\"message\":\"there is no memory for the answer\",\"field\":null,\"value\":null,\"limit\":null,\"request_id\":null,\"more\":[]}}\n";
+		static const char none[] = "{\"error\":{\"code\":\"overloaded\",\"message\":\"there is no memory for the "
+		                           "answer\",\"field\":null,\"value\":null,\"limit\":null,\"request_id\":null,\"more\":[]}}\n";
 		sp_http_add_header(r, "Retry-After", "1");
 		sp_http_reply_static(r, 503, "application/json", none, sizeof(none) - 1);
 		return;
@@ -58,7 +59,10 @@ void sp_api_reply_problem(struct sp_http_request *r, int status, const char *cod
 	sp_api_reply_problems(r, &ps);
 }
 
-struct query_check { const char *const *known; struct sp_problems ps; };
+struct query_check {
+	const char *const *known;
+	struct sp_problems ps;
+};
 
 static bool check_parameter(void *cls, const char *name, const char *value)
 {
@@ -69,8 +73,11 @@ static bool check_parameter(void *cls, const char *name, const char *value)
 		if (!strcmp(*k, name)) return true;
 	}
 	snprintf(field, sizeof(field), "?%s", name);
-	sp_problem_add(&q->ps, 422, "unknown_field", field, NULL, NULL, q->known[0] ? "there is no query parameter '%s' here; known: %s%s%s" : "there is no query parameter '%s' here; none is known",
-		name, q->known[0] ? q->known[0] : "", q->known[0] && q->known[1] ? ", " : "", q->known[0] && q->known[1] ? q->known[1] : "");
+	sp_problem_add(&q->ps, 422, "unknown_field", field, NULL, NULL,
+	        q->known[0] ? "there is no query parameter '%s' here; known: %s%s%s"
+	                    : "there is no query parameter '%s' here; none is known",
+	        name, q->known[0] ? q->known[0] : "", q->known[0] && q->known[1] ? ", " : "",
+	        q->known[0] && q->known[1] ? q->known[1] : "");
 	return true;
 }
 

@@ -27,8 +27,8 @@ struct sp_waiters {
 
 	pthread_mutex_t mu;
 	pthread_cond_t earlier; /* the first deadline has changed, or the end has come */
-	pthread_cond_t sweep;   /* the end has come */
-	pthread_cond_t fewer;   /* somebody was answered */
+	pthread_cond_t sweep; /* the end has come */
+	pthread_cond_t fewer; /* somebody was answered */
 	struct sp_waiter *buckets[BUCKETS];
 	struct sp_waiter **heap;
 	size_t n, cap;

@@ -16,16 +16,16 @@ struct sp_waiters;
 
 struct sp_waiter {
 	struct sp_http_request *request; /* held */
-	struct sp_evaluation row;        /* as last seen; says what is waited for, and is shown when the store cannot be asked */
+	struct sp_evaluation row; /* as last seen; says what is waited for, and is shown when the store cannot be asked */
 	enum sp_encoding encoding;
-	bool created_here;               /* by this request: 202 while it has not ended */
-	int64_t deadline_ns;             /* sp_mono_ns() */
+	bool created_here; /* by this request: 202 while it has not ended */
+	int64_t deadline_ns; /* sp_mono_ns() */
 
 	struct sp_work _work;
 	struct sp_waiters *_ws;
 	struct sp_waiter *_chain, *_same; /* bucket; others that wait for the same and were taken out together */
-	size_t _heap;                     /* index in the heap of deadlines */
-	bool _final;                      /* the wait is over whatever the store says */
+	size_t _heap; /* index in the heap of deadlines */
+	bool _final; /* the wait is over whatever the store says */
 };
 
 /* Answers w's request and frees nothing. s: the evaluation, or NULL when there is none any more. Pool thread, or the one that added. */

@@ -13,13 +13,17 @@ static bool is_token_char(unsigned char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-static bool named(const struct sp_http_field *f, const char *name) { return strlen(name) == f->name_len && !strncasecmp(f->name, name, f->name_len); }
+static bool named(const struct sp_http_field *f, const char *name)
+{
+	return strlen(name) == f->name_len && !strncasecmp(f->name, name, f->name_len);
+}
 
 static const char *check_field(const struct sp_http_field *f)
 {
 	if (f->name_len == 0) return "a header field has no name";
 	for (size_t i = 0; i < f->name_len; i++) {
-		if (!is_token_char((unsigned char)f->name[i])) return "the name of a header field has a character that is not allowed there";
+		if (!is_token_char((unsigned char)f->name[i]))
+			return "the name of a header field has a character that is not allowed there";
 	}
 	for (size_t i = 0; i < f->value_len; i++) {
 		unsigned char c = (unsigned char)f->value[i];
@@ -93,7 +97,8 @@ const char *sp_http_check_header(const struct sp_http_field *f, size_t n, const 
 
 static const char hidden[] = "the header has a NUL, a folded line or a control character";
 
-const char *sp_http_check_layout(const char *method, size_t header_size, const char *uri, size_t uri_len, const char *version, const struct sp_http_field *f, size_t n)
+const char *sp_http_check_layout(const char *method, size_t header_size, const char *uri, size_t uri_len, const char *version,
+        const struct sp_http_field *f, size_t n)
 {
 	const char *end = method + header_size;
 	const char *p = method + strlen(method) + 1;

@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct sp_http_field { const char *name, *value; size_t name_len, value_len; };
+struct sp_http_field {
+	const char *name, *value;
+	size_t name_len, value_len;
+};
 
 /* How the body is framed. */
 struct sp_http_framing {
@@ -23,7 +26,8 @@ const char *sp_http_check_header(const struct sp_http_field *f, size_t n, const 
  * Walks that place, [method, method + header_size), in which it has put NULs over the separators, and checks that the fields lie in it without a gap. uri: where the target was when the request
  * line was read, uri_len its length. NULL when all is well.
  */
-const char *sp_http_check_layout(const char *method, size_t header_size, const char *uri, size_t uri_len, const char *version, const struct sp_http_field *f, size_t n);
+const char *sp_http_check_layout(const char *method, size_t header_size, const char *uri, size_t uri_len, const char *version,
+        const struct sp_http_field *f, size_t n);
 
 /* Whether the running library needs the check above, by its version text ("0.9.75"). */
 bool sp_http_layout_needed(const char *library_version);

@@ -51,7 +51,9 @@ static unsigned long listening_inode(const char *table, unsigned port)
 	while (!found && fgets(line, sizeof(line), f)) {
 		unsigned p, state;
 		unsigned long inode;
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%X %*[0-9A-Fa-f]:%*X %X %*s %*s %*s %*s %*s %lu", &p, &state, &inode) == 3 && p == port && state == 0x0A) found = inode;
+		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%X %*[0-9A-Fa-f]:%*X %X %*s %*s %*s %*s %*s %lu", &p, &state, &inode) == 3 &&
+		        p == port && state == 0x0A)
+			found = inode;
 	}
 	fclose(f);
 	return found;
@@ -66,6 +68,7 @@ static bool process_has(const char *pid, unsigned long inode)
 	snprintf(want, sizeof(want), "socket:[%lu]", inode);
 	DIR *d = opendir(dir);
 	if (!d) return false;
+	/* cppcheck-suppress readdirCalled ; the stream is ours alone */
 	for (struct dirent *e; !has && (e = readdir(d));) {
 		ssize_t n = readlinkat(dirfd(d), e->d_name, got, sizeof(got) - 1);
 		if (n <= 0) continue;
@@ -85,6 +88,7 @@ static void whose_port(unsigned port, char *out, size_t n)
 	if (!inode) return;
 	DIR *d = opendir("/proc");
 	if (!d) return;
+	/* cppcheck-suppress readdirCalled ; the stream is ours alone */
 	for (struct dirent *e; !out[0] && (e = readdir(d));) {
 		if (!isdigit((unsigned char)e->d_name[0]) || !process_has(e->d_name, inode)) continue;
 		char path[300], comm[32] = "a process";
@@ -103,7 +107,8 @@ int sp_http_listen(const char *address, int *port, struct sp_err *err)
 {
 	sp_autofree char *copy = sp_strdup(address);
 	char *host, *service;
-	if (!split_address(copy, &host, &service)) return sp_fail(err, SP_E_INVALID, 0, "listen address '%s' is not HOST:PORT or [ADDRESS]:PORT", address);
+	if (!split_address(copy, &host, &service))
+		return sp_fail(err, SP_E_INVALID, 0, "listen address '%s' is not HOST:PORT or [ADDRESS]:PORT", address);
 
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *ai;
 	int e = getaddrinfo(host, service, &hints, &ai);
@@ -123,19 +128,24 @@ int sp_http_listen(const char *address, int *port, struct sp_err *err)
 		if (why == EADDRINUSE) {
 			char who[96];
 			whose_port((unsigned)strtol(service, NULL, 10), who, sizeof(who));
-			sp_fail(err, SP_E_CONFLICT, 0, "%s is taken%s; choose another with --http-listen HOST:PORT (port 0: any free one)", address, who);
+			sp_fail(err, SP_E_CONFLICT, 0, "%s is taken%s; choose another with --http-listen HOST:PORT (port 0: any free one)",
+			        address, who);
 		} else {
 			sp_fail(err, why == EADDRNOTAVAIL ? SP_E_INVALID : SP_E_IO, why, "listen on %s", address);
 		}
 		goto out;
 	}
-	struct sockaddr_storage a;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} a = {0};
 	socklen_t n = sizeof(a);
-	if (getsockname(fd, (struct sockaddr *)&a, &n) < 0) {
+	if (getsockname(fd, &a.any, &n) < 0) {
 		sp_fail(err, SP_E_IO, errno, "listen on %s", address);
 		goto out;
 	}
-	*port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&a)->sin6_port : ((struct sockaddr_in *)(void *)&a)->sin_port);
+	*port = ntohs(a.any.sa_family == AF_INET6 ? a.six.sin6_port : a.four.sin_port);
 	rc = sp_steal_fd(&fd);
 out:
 	freeaddrinfo(ai);

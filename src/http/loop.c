@@ -110,7 +110,9 @@ static enum MHD_Result send_answer(struct sp_http_request *r)
 	pthread_mutex_lock(&s->mu);
 	bool late = c->timed_out;
 	sp_http_conn_list_move(c, NULL);
-	bool ends = s->quiesced || c->refused || r->close_after;
+	/* Keeping a connection is a favour for when there is room: an idle one holds its whole pool, which the library has written to by then. */
+	bool crowded = s->nconns > s->opt.connections_max / 4;
+	bool ends = s->quiesced || c->refused || r->close_after || crowded;
 	pthread_mutex_unlock(&s->mu);
 	if (late) return MHD_NO;
 	if (ends) MHD_add_response_header(r->response, "Connection", "close");
@@ -144,16 +146,22 @@ static enum MHD_Result answer_early(struct sp_http_request *r, bool at_once)
 	return send_answer(r);
 }
 
-struct collect { struct sp_http_field list[FIELDS_MAX]; size_t n, bytes; bool too_many; };
+struct collect {
+	struct sp_http_field list[FIELDS_MAX];
+	size_t n, bytes;
+	bool too_many;
+};
 
-static enum MHD_Result collect_field(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value, size_t value_len)
+static enum MHD_Result collect_field(
+        void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value, size_t value_len)
 {
 	struct collect *c = cls;
 	if (c->n == FIELDS_MAX) {
 		c->too_many = true;
 		return MHD_NO;
 	}
-	c->list[c->n++] = (struct sp_http_field){.name = name, .value = value ? value : "", .name_len = name_len, .value_len = value ? value_len : 0};
+	c->list[c->n++] =
+	        (struct sp_http_field){.name = name, .value = value ? value : "", .name_len = name_len, .value_len = value ? value_len : 0};
 	c->bytes += name_len + value_len + 2;
 	return MHD_YES;
 }
@@ -167,7 +175,8 @@ static void keep_fields(struct sp_http_request *r, const struct collect *c)
 	for (size_t i = 0; i < c->n; i++) {
 		struct sp_http_field f = c->list[i];
 		while (f.value_len && (f.value[f.value_len - 1] == ' ' || f.value[f.value_len - 1] == '\t')) f.value_len--;
-		r->fields[i] = (struct sp_http_field){.name = to, .value = to + f.name_len + 1, .name_len = f.name_len, .value_len = f.value_len};
+		r->fields[i] =
+		        (struct sp_http_field){.name = to, .value = to + f.name_len + 1, .name_len = f.name_len, .value_len = f.value_len};
 		memcpy(to, f.name, f.name_len);
 		memcpy(to + f.name_len + 1, f.value, f.value_len);
 		to += f.name_len + f.value_len + 2;
@@ -208,7 +217,9 @@ static enum MHD_Result on_header(struct sp_http_request *r, const char *method, 
 		return answer_early(r, false);
 	}
 	char allowed[128];
-	enum sp_http_match m = strlen(method) < sizeof(r->method) ? sp_http_route_find(s->opt.routes, s->opt.nroutes, method, r->target.path, &r->route, &r->params, allowed) : SP_HTTP_NO_PATH;
+	enum sp_http_match m = strlen(method) < sizeof(r->method) ? sp_http_route_find(s->opt.routes, s->opt.nroutes, method,
+	                                                                    r->target.path, &r->route, &r->params, allowed)
+	                                                          : SP_HTTP_NO_PATH;
 	if (m == SP_HTTP_BAD_ESCAPE) {
 		refuse(r, SP_HTTP_BAD_REQUEST, 0, "the path has a broken percent escape");
 		return answer_early(r, false);
@@ -247,7 +258,8 @@ static enum MHD_Result on_body(struct sp_http_request *r, const char *p, size_t 
 	sp_http_conn_list_move(c, NULL);
 	pthread_mutex_unlock(&s->mu);
 	if (late) return MHD_NO;
-	sp_http_fault_raw(s, c->fd, r, memory ? SP_HTTP_OVERLOADED : SP_HTTP_TOO_LARGE, memory ? 0 : (int64_t)r->route->body_max, memory ? "there is no memory for the body" : NULL);
+	sp_http_fault_raw(s, c->fd, r, memory ? SP_HTTP_OVERLOADED : SP_HTTP_TOO_LARGE, memory ? 0 : (int64_t)r->route->body_max,
+	        memory ? "there is no memory for the body" : NULL);
 	r->status = memory ? 503 : 413;
 	r->sent = true;
 	c->lingers = true;
@@ -301,7 +313,8 @@ static enum MHD_Result dispatch(struct sp_http_request *r)
 	return mine ? refuse(r, SP_HTTP_OVERLOADED, 0, "too many requests wait for a thread") : MHD_YES;
 }
 
-enum MHD_Result sp_http_on_request(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version, const char *upload, size_t *n, void **ctx)
+enum MHD_Result sp_http_on_request(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
+        const char *upload, size_t *n, void **ctx)
 {
 	struct sp_http_request *r = *ctx;
 

@@ -108,7 +108,8 @@ static void render_raw(struct sp_http_request *r, int status, const char *conten
 {
 	struct sp_buf *b = &r->raw_out;
 	sp_buf_init(b, (64u << 10) + n);
-	sp_buf_printf(b, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\n", status, MHD_get_reason_phrase_for((unsigned)status), n, r->id);
+	sp_buf_printf(b, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\n", status,
+	        MHD_get_reason_phrase_for((unsigned)status), n, r->id);
 	if (content_type) sp_buf_printf(b, "Content-Type: %s\r\n", content_type);
 	for (size_t i = 0; i < r->nextra; i++) sp_buf_printf(b, "%s: %s\r\n", r->extra[i].name, r->extra[i].value);
 	sp_buf_adds(b, "\r\n");
@@ -200,7 +201,8 @@ void sp_http_hold(struct sp_http_request *r, void (*on_gone)(struct sp_http_requ
 	pthread_mutex_unlock(&s->mu);
 }
 
-void sp_http_fault_raw(struct sp_http_server *s, int fd, const struct sp_http_request *about, enum sp_http_fault fault, int64_t limit, const char *text)
+void sp_http_fault_raw(
+        struct sp_http_server *s, int fd, const struct sp_http_request *about, enum sp_http_fault fault, int64_t limit, const char *text)
 {
 	struct sp_http_request *q = sp_http_request_new(s);
 

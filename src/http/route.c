@@ -58,7 +58,8 @@ const char *sp_http_target_parse(struct sp_http_target *t, const char *raw)
 	*t = (struct sp_http_target){.text = sp_strdup(raw)};
 	t->path = t->text;
 	for (const char *p = raw; *p; p++) {
-		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f) return "the target has a character that must be percent-encoded";
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f)
+			return "the target has a character that must be percent-encoded";
 	}
 	/* The absolute form that RFC 9112 section 3.2.2 makes every server accept. */
 	size_t scheme = !strncasecmp(raw, "http://", 7) ? 7 : !strncasecmp(raw, "https://", 8) ? 8 : 0;
@@ -129,10 +130,13 @@ static bool take_params(const char *pattern, const char *path, struct sp_http_pa
 	return true;
 }
 
-static bool method_fits(const char *have, const char *asked) { return !strcmp(have, asked) || (!strcmp(have, "GET") && !strcmp(asked, "HEAD")); }
+static bool method_fits(const char *have, const char *asked)
+{
+	return !strcmp(have, asked) || (!strcmp(have, "GET") && !strcmp(asked, "HEAD"));
+}
 
-enum sp_http_match sp_http_route_find(const struct sp_http_route *routes, size_t n, const char *method, const char *path, const struct sp_http_route **out,
-	struct sp_http_params *params, char allowed[128])
+enum sp_http_match sp_http_route_find(const struct sp_http_route *routes, size_t n, const char *method, const char *path,
+        const struct sp_http_route **out, struct sp_http_params *params, char allowed[128])
 {
 	size_t len = 0;
 
@@ -143,7 +147,8 @@ enum sp_http_match sp_http_route_find(const struct sp_http_route *routes, size_t
 			*out = &routes[i];
 			return take_params(routes[i].path, path, params) ? SP_HTTP_MATCH : SP_HTTP_BAD_ESCAPE;
 		}
-		int w = snprintf(allowed + len, 128 - len, "%s%s%s", len ? ", " : "", routes[i].method, !strcmp(routes[i].method, "GET") ? ", HEAD" : "");
+		int w = snprintf(allowed + len, 128 - len, "%s%s%s", len ? ", " : "", routes[i].method,
+		        !strcmp(routes[i].method, "GET") ? ", HEAD" : "");
 		SP_BUG_ON(w < 0 || (size_t)w >= 128 - len);
 		len += (size_t)w;
 	}

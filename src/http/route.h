@@ -11,11 +11,13 @@
 #define SP_HTTP_PARAMS_MAX 4
 #define SP_HTTP_QUERY_MAX 64
 
-struct sp_http_pair { const char *name, *value; };
+struct sp_http_pair {
+	const char *name, *value;
+};
 
 struct sp_http_target {
-	char *text;  /* owned; what the pointers below point into */
-	char *path;  /* as sent, without the query */
+	char *text; /* owned; what the pointers below point into */
+	char *path; /* as sent, without the query */
 	struct sp_http_pair query[SP_HTTP_QUERY_MAX]; /* decoded */
 	size_t nquery;
 };
@@ -32,8 +34,8 @@ void sp_http_target_fini(struct sp_http_target *t);
 
 enum sp_http_match { SP_HTTP_MATCH, SP_HTTP_NO_PATH, SP_HTTP_NO_METHOD, SP_HTTP_BAD_ESCAPE };
 /* The first route of the table that fits; params as in its path. NO_METHOD: allowed (room for 128 bytes) says which methods the path has: "GET, HEAD". */
-enum sp_http_match sp_http_route_find(const struct sp_http_route *routes, size_t n, const char *method, const char *path, const struct sp_http_route **out,
-	struct sp_http_params *params, char allowed[128]);
+enum sp_http_match sp_http_route_find(const struct sp_http_route *routes, size_t n, const char *method, const char *path,
+        const struct sp_http_route **out, struct sp_http_params *params, char allowed[128]);
 void sp_http_params_fini(struct sp_http_params *p);
 
 /* Decodes %XX (and with plus, '+' to blank) in place. false: an escape is broken or is %00. */

@@ -65,7 +65,8 @@ static void fit_descriptors(struct sp_http_server *s)
 	if (setrlimit(RLIMIT_NOFILE, &more) == 0) lim = more;
 	if (lim.rlim_cur >= want) return;
 	size_t fits = lim.rlim_cur > 2 * others ? lim.rlim_cur - others : lim.rlim_cur / 2;
-	sp_log_warn("http", "the limit of open files allows fewer connections than configured", SP_I("configured", s->opt.connections_max), SP_I("possible", fits), SP_I("open_files", lim.rlim_cur));
+	sp_log_warn("http", "the limit of open files allows fewer connections than configured", SP_I("configured", s->opt.connections_max),
+	        SP_I("possible", fits), SP_I("open_files", lim.rlim_cur));
 	s->opt.connections_max = fits;
 }
 
@@ -73,27 +74,20 @@ static int start_library(struct sp_http_server *s, int fd, struct sp_err *err)
 {
 	int64_t slow_ms = s->opt.idle_ms > s->opt.request_deadline_ms ? s->opt.idle_ms : s->opt.request_deadline_ms;
 	struct MHD_OptionItem pool[] = {
-		{MHD_OPTION_THREAD_POOL_SIZE, s->opt.loop_threads, NULL},
-		{MHD_OPTION_END, 0, NULL},
+	        {MHD_OPTION_THREAD_POOL_SIZE, s->opt.loop_threads, NULL},
+	        {MHD_OPTION_END, 0, NULL},
 	};
 	/* The library takes one thread for a mistake when it is asked for as a pool. */
 	if (s->opt.loop_threads < 2) pool[0] = pool[1];
 	sigset_t all, old;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, sp_http_on_request, s,
-		MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
-		MHD_OPTION_ARRAY, pool,
-		MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)(s->opt.connections_max + SP_HTTP_RESERVE),
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SP_HTTP_POOL_BYTES,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(slow_ms / 1000 + 2),
-		MHD_OPTION_STRICT_FOR_CLIENT, 0,
-		MHD_OPTION_URI_LOG_CALLBACK, sp_http_on_uri, s,
-		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, s,
-		MHD_OPTION_NOTIFY_CONNECTION, sp_http_on_connection, s,
-		MHD_OPTION_NOTIFY_COMPLETED, sp_http_on_completed, s,
-		MHD_OPTION_END);
+	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+	        sp_http_on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_ARRAY, pool, MHD_OPTION_LISTEN_SOCKET, fd,
+	        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(s->opt.connections_max + SP_HTTP_RESERVE), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	        (size_t)SP_HTTP_POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(slow_ms / 1000 + 2), MHD_OPTION_STRICT_FOR_CLIENT, 0,
+	        MHD_OPTION_URI_LOG_CALLBACK, sp_http_on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, s, MHD_OPTION_NOTIFY_CONNECTION,
+	        sp_http_on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, sp_http_on_completed, s, MHD_OPTION_END);
 	int e = errno;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return s->daemon ? 0 : sp_fail(err, SP_E_IO, e, "start the HTTP library");
@@ -101,7 +95,8 @@ static int start_library(struct sp_http_server *s, int fd, struct sp_err *err)
 
 struct sp_http_server *sp_http_start(const struct sp_http_options *opt, struct sp_err *err)
 {
-	SP_BUG_ON(!opt->listen || !opt->fault || opt->work_threads < 1 || !opt->work_queue_max || !opt->connections_max || opt->request_deadline_ms < 1 || opt->idle_ms < 1);
+	SP_BUG_ON(!opt->listen || !opt->fault || opt->work_threads < 1 || !opt->work_queue_max || !opt->connections_max ||
+	          opt->request_deadline_ms < 1 || opt->idle_ms < 1);
 	struct sp_http_server *s = sp_new(struct sp_http_server);
 	s->opt = *opt;
 	s->opt.listen = s->listen = sp_strdup(opt->listen);

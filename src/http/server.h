@@ -34,7 +34,7 @@ struct sp_http_options {
 	const struct sp_http_route *routes;
 	size_t nroutes;
 	int loop_threads, work_threads;
-	size_t connections_max, connections_per_peer_max; /* per peer: 0 = no bound of its own */
+	size_t connections_max, connections_per_peer_max; /* while more than a quarter of the bound are open, every answer closes its connection. Per peer: 0 = no bound of its own */
 	size_t work_queue_max;         /* requests that wait for a work thread; more are answered SP_HTTP_OVERLOADED */
 	int64_t request_deadline_ms;   /* first byte of a request to its last */
 	int64_t idle_ms;               /* kept-alive connection without a request */

@@ -208,7 +208,8 @@ int sp_http_watch_start(struct sp_http_server *s, struct sp_err *err)
 	s->epfd = epoll_create1(EPOLL_CLOEXEC);
 	s->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = TAG_WAKE};
-	if (s->epfd < 0 || s->wakefd < 0 || epoll_ctl(s->epfd, EPOLL_CTL_ADD, s->wakefd, &ev) < 0) return sp_fail(err, SP_E_IO, errno, "make an epoll set");
+	if (s->epfd < 0 || s->wakefd < 0 || epoll_ctl(s->epfd, EPOLL_CTL_ADD, s->wakefd, &ev) < 0)
+		return sp_fail(err, SP_E_IO, errno, "make an epoll set");
 
 	sigset_t all, old;
 	sigfillset(&all);

@@ -39,19 +39,48 @@ static atomic_bool takes = true, replies = true, away = false, available = true,
 /* A store that can be away. */
 static struct sp_store *real;
 static int refuse(struct sp_err *err) { return sp_fail(err, SP_E_UNAVAILABLE, 0, "the test has taken the store away"); }
-static int f_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *out, struct sp_err *err) { return away ? refuse(err) : real->ops->create(real, in, out, err); }
-static int f_claim(struct sp_store *s, const struct sp_claim_request *in, enum sp_claim_outcome *o, struct sp_stored *out, struct sp_err *err) { return real->ops->claim(real, in, o, out, err); }
-static int f_release(struct sp_store *s, const struct sp_id *id, int64_t no, bool *applied, struct sp_err *err) { return real->ops->release(real, id, no, applied, err); }
-static int f_finish(struct sp_store *s, const struct sp_finish *in, bool *applied, struct sp_err *err) { return real->ops->finish(real, in, applied, err); }
-static int f_renew(struct sp_store *s, const char *e, int64_t ms, struct sp_lease *l, size_t n, struct sp_err *err) { return real->ops->renew(real, e, ms, l, n, err); }
-static int f_get(struct sp_store *s, const struct sp_id *id, bool d, struct sp_stored *out, struct sp_err *err) { return away ? refuse(err) : real->ops->get(real, id, d, out, err); }
-static int f_scan(struct sp_store *s, enum sp_scan w, const struct sp_id *after, struct sp_scan_item *i, size_t m, struct sp_err *err) { return real->ops->scan(real, w, after, i, m, err); }
-static int f_sweep(struct sp_store *s, const struct sp_id *ids, size_t n, bool *t, struct sp_err *err) { return away ? refuse(err) : real->ops->sweep(real, ids, n, t, err); }
+static int f_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *out, struct sp_err *err)
+{
+	return away ? refuse(err) : real->ops->create(real, in, out, err);
+}
+static int f_claim(
+        struct sp_store *s, const struct sp_claim_request *in, enum sp_claim_outcome *o, struct sp_stored *out, struct sp_err *err)
+{
+	return real->ops->claim(real, in, o, out, err);
+}
+static int f_release(struct sp_store *s, const struct sp_id *id, int64_t no, bool *applied, struct sp_err *err)
+{
+	return real->ops->release(real, id, no, applied, err);
+}
+static int f_finish(struct sp_store *s, const struct sp_finish *in, bool *applied, struct sp_err *err)
+{
+	return real->ops->finish(real, in, applied, err);
+}
+static int f_renew(struct sp_store *s, const char *e, int64_t ms, struct sp_lease *l, size_t n, struct sp_err *err)
+{
+	return real->ops->renew(real, e, ms, l, n, err);
+}
+static int f_get(struct sp_store *s, const struct sp_id *id, bool d, struct sp_stored *out, struct sp_err *err)
+{
+	return away ? refuse(err) : real->ops->get(real, id, d, out, err);
+}
+static int f_scan(struct sp_store *s, enum sp_scan w, const struct sp_id *after, struct sp_scan_item *i, size_t m, struct sp_err *err)
+{
+	return real->ops->scan(real, w, after, i, m, err);
+}
+static int f_sweep(struct sp_store *s, const struct sp_id *ids, size_t n, bool *t, struct sp_err *err)
+{
+	return away ? refuse(err) : real->ops->sweep(real, ids, n, t, err);
+}
 static void f_close(struct sp_store *s) {}
 static const struct sp_store_ops faulty_ops = {"faulty", f_create, f_claim, f_release, f_finish, f_renew, f_get, f_scan, f_sweep, f_close};
 static struct sp_store faulty = {&faulty_ops};
 
-static struct { struct sp_delivery d; int64_t claim_no; struct sp_request req; } held[HELD_MAX];
+static struct {
+	struct sp_delivery d;
+	int64_t claim_no;
+	struct sp_request req;
+} held[HELD_MAX];
 static size_t nheld;
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 
@@ -218,8 +247,8 @@ int main(int argc, char **argv)
 			a = NULL;
 			pthread_join(soon, NULL);
 			puts("ok");
-		} else if (set(line, "take", "on", &takes) || set(line, "replies", "on", &replies) || set(line, "store", "away", &away) || set(line, "available", "on", &available) ||
-			   set(line, "ready", "on", &ready)) {
+		} else if (set(line, "take", "on", &takes) || set(line, "replies", "on", &replies) || set(line, "store", "away", &away) ||
+		           set(line, "available", "on", &available) || set(line, "ready", "on", &ready)) {
 			puts("ok");
 		} else {
 			puts("unknown command");

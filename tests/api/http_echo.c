@@ -29,7 +29,10 @@ static struct sp_http_request *held[HELD_MAX];
 static size_t nheld, ngone;
 static long done_by_status[600];
 
-static void reply_text(struct sp_http_request *r, int status, const char *text) { sp_http_reply(r, status, "text/plain", sp_strdup(text), strlen(text)); }
+static void reply_text(struct sp_http_request *r, int status, const char *text)
+{
+	sp_http_reply(r, status, "text/plain", sp_strdup(text), strlen(text));
+}
 
 static void pause_ms(const struct sp_http_request *r)
 {
@@ -77,8 +80,10 @@ static void on_gone(struct sp_http_request *r, void *cls)
 	pthread_mutex_lock(&mu);
 	size_t i = 0;
 	while (i < nheld && held[i] != r) i++;
-	if (i < nheld) held[i] = held[--nheld];
-	else r = NULL;
+	if (i < nheld)
+		held[i] = held[--nheld];
+	else
+		r = NULL;
 	pthread_mutex_unlock(&mu);
 	if (r) reply_text(r, 200, "nobody there");
 }
@@ -100,11 +105,20 @@ static void on_empty(struct sp_http_request *r, void *cls) { sp_http_reply(r, 20
 
 static void on_fault(struct sp_http_request *r, enum sp_http_fault fault, int64_t limit, const char *text, void *cls)
 {
-	static const struct { int status; const char *name; } faults[] = {
-		[SP_HTTP_BAD_REQUEST] = {400, "bad_request"}, [SP_HTTP_NOT_FOUND] = {404, "not_found"}, [SP_HTTP_METHOD] = {405, "method"}, [SP_HTTP_TIMEOUT] = {408, "timeout"},
-		[SP_HTTP_TOO_LARGE] = {413, "too_large"}, [SP_HTTP_HEADERS_TOO_LARGE] = {431, "headers_too_large"}, [SP_HTTP_OVERLOADED] = {503, "overloaded"},
+	static const struct {
+		int status;
+		const char *name;
+	} faults[] = {
+	        [SP_HTTP_BAD_REQUEST] = {400, "bad_request"},
+	        [SP_HTTP_NOT_FOUND] = {404, "not_found"},
+	        [SP_HTTP_METHOD] = {405, "method"},
+	        [SP_HTTP_TIMEOUT] = {408, "timeout"},
+	        [SP_HTTP_TOO_LARGE] = {413, "too_large"},
+	        [SP_HTTP_HEADERS_TOO_LARGE] = {431, "headers_too_large"},
+	        [SP_HTTP_OVERLOADED] = {503, "overloaded"},
 	};
-	char *body = sp_asprintf("{\"fault\":\"%s\",\"limit\":%lld,\"text\":\"%s\"}\n", faults[fault].name, (long long)limit, text ? text : "");
+	char *body =
+	        sp_asprintf("{\"fault\":\"%s\",\"limit\":%lld,\"text\":\"%s\"}\n", faults[fault].name, (long long)limit, text ? text : "");
 	if (fault == SP_HTTP_METHOD) sp_http_add_header(r, "Allow", text);
 	sp_http_reply(r, faults[fault].status, "application/json", body, strlen(body));
 }
@@ -162,32 +176,32 @@ static long number(int argc, char **argv, const char *key, long dflt)
 int main(int argc, char **argv)
 {
 	const struct sp_http_route routes[] = {
-		{"GET", "/", 0, on_page, NULL},
-		{"GET", "/empty", 0, on_empty, NULL},
-		{"POST", "/echo", 8 << 20, on_echo, NULL},
-		{"POST", "/small", 16, on_echo, NULL},
-		{"POST", "/delay", 1 << 20, on_echo, &mu},
-		{"GET", "/items/{id}", 0, on_item, NULL},
-		{"POST", "/hold", 1 << 20, on_hold, NULL},
+	        {"GET", "/", 0, on_page, NULL},
+	        {"GET", "/empty", 0, on_empty, NULL},
+	        {"POST", "/echo", 8 << 20, on_echo, NULL},
+	        {"POST", "/small", 16, on_echo, NULL},
+	        {"POST", "/delay", 1 << 20, on_echo, &mu},
+	        {"GET", "/items/{id}", 0, on_item, NULL},
+	        {"POST", "/hold", 1 << 20, on_hold, NULL},
 	};
 	const char *listen = "127.0.0.1:0";
 	for (int i = 1; i < argc; i++) {
 		if (!strncmp(argv[i], "listen=", 7)) listen = argv[i] + 7;
 	}
 	struct sp_http_options opt = {
-		.listen = listen,
-		.routes = routes,
-		.nroutes = SP_COUNT(routes),
-		.loop_threads = (int)number(argc, argv, "loops", 2),
-		.work_threads = (int)number(argc, argv, "works", 4),
-		.connections_max = (size_t)number(argc, argv, "connections", 10000),
-		.connections_per_peer_max = (size_t)number(argc, argv, "per_peer", 0),
-		.work_queue_max = (size_t)number(argc, argv, "queue", 10000),
-		.request_deadline_ms = number(argc, argv, "deadline", 20000),
-		.idle_ms = number(argc, argv, "idle", 20000),
-		.fault = on_fault,
-		.gate = gate,
-		.done = done,
+	        .listen = listen,
+	        .routes = routes,
+	        .nroutes = SP_COUNT(routes),
+	        .loop_threads = (int)number(argc, argv, "loops", 2),
+	        .work_threads = (int)number(argc, argv, "works", 4),
+	        .connections_max = (size_t)number(argc, argv, "connections", 10000),
+	        .connections_per_peer_max = (size_t)number(argc, argv, "per_peer", 0),
+	        .work_queue_max = (size_t)number(argc, argv, "queue", 10000),
+	        .request_deadline_ms = number(argc, argv, "deadline", 20000),
+	        .idle_ms = number(argc, argv, "idle", 20000),
+	        .fault = on_fault,
+	        .gate = gate,
+	        .done = done,
 	};
 	sp_log_setup(SP_LOG_WARN, true);
 	struct sp_err err = {0};

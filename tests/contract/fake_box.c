@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,12 +26,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "box/protocol.h"
+#include "runtime/native.h"
 
 static const char *policy;
 static char word[64];
 static int chan = -1; /* a slot's */
 static char tree[64]; /* a slot's; empty: no BEGIN */
-static pid_t main_box; /* the process that the runtime knows */
+static pid_t main_box; /* what dies when a test kills the box */
+static pid_t stub; /* its parent, which only waits and cleans up */
 
 /* Every slot's process has a copy of the word; the file says whether another was faster. */
 static bool misbehave(const char *how)
@@ -126,13 +129,26 @@ static void begin(struct sp_box_msg *m, const int *fds)
 {
 	if (strcmp(m->u.begin.root, "host") != 0) return say_error(chan, SP_BOX_E_REQUEST, 0, "no such root");
 	if (misbehave("begin-error")) return say_error(chan, SP_BOX_E_SETUP, ENOMEM, "mount\tof\nthe tree");
-	snprintf(tree, sizeof tree, "/tmp/sp-fake-XXXXXX");
+	snprintf(tree, sizeof tree, "/tmp/sp-fake-%d-XXXXXX", (int)stub);
 	must(mkdtemp(tree) && chmod(tree, 0755) == 0, "mkdtemp");
 	if (m->nfds) unpack(fds[0]);
 	say_type(SP_BOX_BEGUN);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f) { return remove(path); }
+
+/* What the slots of a box that was killed have left. */
+static void remove_trees(void)
+{
+	char pattern[64];
+	glob_t found;
+
+	snprintf(pattern, sizeof pattern, "/tmp/sp-fake-%d-*", (int)stub);
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++) nftw(found.gl_pathv[i], remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		globfree(&found);
+	}
+}
 
 static void end(void)
 {
@@ -326,6 +342,17 @@ static void start_misbehaviours(int control, struct sp_box_msg *ready, const int
 	if (misbehave("fds-under")) say(control, ready, fds, n - 1);
 }
 
+/* What the death of a real box's namespace does: it comes to the stub, a subreaper, generation after generation. */
+static void kill_rest(void)
+{
+	pid_t kids[64];
+
+	do {
+		int n = sp_starter_children(getpid(), kids, 64);
+		for (int i = 0; i < n; i++) kill(kids[i], SIGKILL);
+	} while (waitpid(-1, NULL, 0) > 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct sp_box_msg m;
@@ -339,16 +366,19 @@ int main(int argc, char **argv)
 		sp_autoclose int fd = open(policy, O_RDONLY | O_CLOEXEC);
 		ssize_t n = fd < 0 ? -1 : read(fd, word, sizeof word - 1);
 		must(n >= 0, "policy");
-		word[n] = '\0';
+		word[n > 0 ? n : 0] = '\0';
 	}
-	/* The stub: the process that was started, which only waits. */
-	pid_t stub = getpid(), box = fork();
+	stub = getpid();
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "subreaper");
+	pid_t box = fork();
 	must(box >= 0, "fork");
 	if (box > 0) {
 		int status;
 
 		close(control);
 		must(waitpid(box, &status, 0) == box, "waitpid");
+		kill_rest();
+		remove_trees();
 		return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

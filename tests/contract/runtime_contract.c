@@ -82,10 +82,9 @@ static void nothing_leaks_over_300_runs(void **state)
 	for (int i = 0; i < 300; i++) one_of_many(i);
 	assert_works(R, 0);
 	assert_int_equal(count_fds(getpid()), ours);
-	assert_int_equal(count_fds(box), theirs);
-	/* The last evaluation's end may still be under way. */
-	for (int i = 0; processes_below(box, below, 256) > processes && i < 200; i++) usleep(10000);
-	assert_int_equal(processes_below(box, below, 256), processes);
+	/* A box may have things under way or made ahead at either moment, a few a slot; what leaks is there a hundred times. */
+	assert_in_range(count_fds(box), 1, theirs + 8);
+	assert_in_range(processes_below(box, below, 256), 1, processes + 4);
 	assert_int_equal(sp_native_box_pid(R), box);
 }
 
@@ -232,6 +231,13 @@ static int open_runtime(void **state)
 	R = sp_runtime_open("native", &opt, &err);
 	if (!R) fprintf(stderr, "%s\n", err.msg);
 	return R ? 0 : -1;
+}
+
+int end_slots(void **state)
+{
+	if (!R) return open_runtime(state);
+	for (int i = 0; i < 2; i++) sp_runtime_end(R, i);
+	return 0;
 }
 
 static int close_runtime(void **state)
@@ -393,20 +399,20 @@ static void open_that_cannot_work(void **state)
 }
 
 static const struct CMUnitTest plain[] = {
-        cmocka_unit_test(describes_itself),
-        cmocka_unit_test(two_slots_in_parallel),
-        cmocka_unit_test(nothing_leaks_over_300_runs),
-        cmocka_unit_test(results_are_right_or_absent),
-        cmocka_unit_test(the_box_is_killed_during_a_step),
-        cmocka_unit_test(the_box_is_killed_between_steps),
-        cmocka_unit_test(the_stub_is_killed),
-        cmocka_unit_test(open_that_cannot_work),
-        cmocka_unit_test(close_leaves_nothing),
+        contract_test(describes_itself),
+        contract_test(two_slots_in_parallel),
+        contract_test(nothing_leaks_over_300_runs),
+        contract_test(results_are_right_or_absent),
+        contract_test(the_box_is_killed_during_a_step),
+        contract_test(the_box_is_killed_between_steps),
+        contract_test(the_stub_is_killed),
+        contract_test(open_that_cannot_work),
+        contract_test(close_leaves_nothing),
 };
 
 static const struct CMUnitTest isolated[] = {
-        cmocka_unit_test(the_box_comes_back_without_root),
-        cmocka_unit_test(everything_is_enforced),
+        contract_test(the_box_comes_back_without_root),
+        contract_test(everything_is_enforced),
 };
 const struct runtime_suite life_suite = {plain, SP_COUNT(plain), isolated, SP_COUNT(isolated)};
 

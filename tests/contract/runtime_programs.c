@@ -403,26 +403,26 @@ static void both_streams(void **state)
 }
 
 static const struct CMUnitTest plain[] = {
-        cmocka_unit_test(hello_world),
-        cmocka_unit_test(exit_codes),
-        cmocka_unit_test(signals),
-        cmocka_unit_test(a_child_left_behind_does_not_hold_the_answer),
-        cmocka_unit_test(standard_input),
-        cmocka_unit_test(arguments),
-        cmocka_unit_test(environment),
-        cmocka_unit_test(files),
-        cmocka_unit_test(files_that_cannot_be_used),
-        cmocka_unit_test(commands_that_cannot_be_executed),
-        cmocka_unit_test(requests_that_cannot_be_used),
-        cmocka_unit_test(compile_then_run),
-        cmocka_unit_test(begin_without_step),
-        cmocka_unit_test(output_and_its_limit),
-        cmocka_unit_test(a_flood_is_killed),
-        cmocka_unit_test(much_output),
-        cmocka_unit_test(both_streams),
+        contract_test(hello_world),
+        contract_test(exit_codes),
+        contract_test(signals),
+        contract_test(a_child_left_behind_does_not_hold_the_answer),
+        contract_test(standard_input),
+        contract_test(arguments),
+        contract_test(environment),
+        contract_test(files),
+        contract_test(files_that_cannot_be_used),
+        contract_test(commands_that_cannot_be_executed),
+        contract_test(requests_that_cannot_be_used),
+        contract_test(compile_then_run),
+        contract_test(begin_without_step),
+        contract_test(output_and_its_limit),
+        contract_test(a_flood_is_killed),
+        contract_test(much_output),
+        contract_test(both_streams),
 };
 
 static const struct CMUnitTest isolated[] = {
-        cmocka_unit_test(all_of_the_tree_is_one_and_gone_afterwards),
+        contract_test(all_of_the_tree_is_one_and_gone_afterwards),
 };
 const struct runtime_suite program_suite = {plain, SP_COUNT(plain), isolated, SP_COUNT(isolated)};
