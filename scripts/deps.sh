@@ -6,6 +6,7 @@ set -euo pipefail
 
 # group | package | a command or file that shows it is there ("" = ask dpkg) | what for
 list='
+build|python3|/usr/bin/python3|embeds the page into the program
 build|gcc|/usr/bin/gcc|compiler; also runs C programs
 build|libc6-dev||headers of the C library
 build|meson|/usr/bin/meson|build

@@ -17,7 +17,7 @@ struct sp_api_parts { /* all borrowed, must outlive the API */
 	struct sp_broker *broker;
 	/* The evaluators' side as this process sees it (serve: the worker; a cluster: the evaluators table). Any thread, must not block. Neither is called once sp_api_drain_begin has returned. */
 	void (*language_state)(void *cls, size_t i, struct sp_language_state *out); /* of languages->list[i] */
-	const char *(*not_ready)(void *cls);                                        /* NULL = ready */
+	const char *(*not_ready)(void *cls); /* NULL = ready */
 	void *cls;
 };
 

@@ -24,7 +24,12 @@ static inline void sp_cleanup_close(int *fd)
 #define sp_autoclose __attribute__((cleanup(sp_cleanup_close)))
 
 /* Takes the value out of an owning variable: sp_steal(&p) is the old p, and p is NULL afterwards. */
-#define sp_steal(pp) ({ __typeof__(*(pp)) _v = *(pp); *(pp) = NULL; _v; })
+#define sp_steal(pp) \
+	({ \
+		__typeof__(*(pp)) _v = *(pp); \
+		*(pp) = NULL; \
+		_v; \
+	})
 
 static inline int sp_steal_fd(int *fd)
 {

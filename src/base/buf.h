@@ -19,7 +19,7 @@ struct sp_buf {
 };
 
 void sp_buf_init(struct sp_buf *b, size_t max); /* max: most bytes that it may ever hold, at least 1 */
-void sp_buf_fini(struct sp_buf *b);             /* frees; the buffer may be initialised again */
+void sp_buf_fini(struct sp_buf *b); /* frees; the buffer may be initialised again */
 int sp_buf_add(struct sp_buf *b, const void *p, size_t n);
 int sp_buf_adds(struct sp_buf *b, const char *s);
 int sp_buf_printf(struct sp_buf *b, const char *fmt, ...) SP_PRINTF(2, 3);

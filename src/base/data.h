@@ -13,9 +13,9 @@
 
 enum sp_json_fault {
 	SP_JSON_FINE,
-	SP_JSON_SYNTAX,    /* not JSON, or not UTF-8 */
+	SP_JSON_SYNTAX, /* not JSON, or not UTF-8 */
 	SP_JSON_DUPLICATE, /* the same key twice in one object */
-	SP_JSON_DEPTH      /* nested deeper than SP_JSON_DEPTH_MAX, or more than SP_JSON_VALUES_MAX values */
+	SP_JSON_DEPTH /* nested deeper than SP_JSON_DEPTH_MAX, or more than SP_JSON_VALUES_MAX values */
 };
 
 /* Parses exactly one JSON value. Returns a new reference, or NULL with *fault and err (message with line and column). `\u0000` inside

@@ -16,25 +16,25 @@
 
 enum sp_code {
 	SP_OK = 0,
-	SP_E_INVALID,     /* an argument or a configuration value is not acceptable */
-	SP_E_NOT_FOUND,   /* the thing named does not exist */
-	SP_E_CONFLICT,    /* it exists already, or another has it */
-	SP_E_LIMIT,       /* a bound was reached */
-	SP_E_IO,          /* a read, write or system call failed; errnum says why */
-	SP_E_PROTOCOL,    /* the other side broke the protocol */
-	SP_E_TIMEOUT,     /* it did not happen in time */
+	SP_E_INVALID, /* an argument or a configuration value is not acceptable */
+	SP_E_NOT_FOUND, /* the thing named does not exist */
+	SP_E_CONFLICT, /* it exists already, or another has it */
+	SP_E_LIMIT, /* a bound was reached */
+	SP_E_IO, /* a read, write or system call failed; errnum says why */
+	SP_E_PROTOCOL, /* the other side broke the protocol */
+	SP_E_TIMEOUT, /* it did not happen in time */
 	SP_E_UNAVAILABLE, /* a part we need is away; trying again later may help */
-	SP_E_CANCELED,    /* somebody asked us to stop */
+	SP_E_CANCELED, /* somebody asked us to stop */
 	SP_E_UNSUPPORTED, /* this host or build cannot do it */
-	SP_E_INTERNAL,    /* a bug of ours */
-	SP_E_COUNT_       /* number of codes; not a code */
+	SP_E_INTERNAL, /* a bug of ours */
+	SP_E_COUNT_ /* number of codes; not a code */
 };
 
 struct sp_err {
 	enum sp_code code;
-	int errnum;     /* errno at the moment of failure, or 0 */
+	int errnum; /* errno at the moment of failure, or 0 */
 	bool retryable; /* the same call may succeed later without any change by the caller */
-	char msg[256];  /* for people: outermost context first; always valid UTF-8 */
+	char msg[256]; /* for people: outermost context first; always valid UTF-8 */
 };
 
 /* Fills *err and returns -1. `retryable` is derived from the code: UNAVAILABLE and TIMEOUT are. A nonzero errnum adds
@@ -49,6 +49,9 @@ const char *sp_code_name(enum sp_code code);
 
 /* A broken invariant of ours: prints place and text to stderr and aborts. */
 void sp_bug(const char *file, int line, const char *what) SP_NORETURN;
-#define SP_BUG_ON(cond) do { if (cond) sp_bug(__FILE__, __LINE__, #cond); } while (0)
+#define SP_BUG_ON(cond) \
+	do { \
+		if (cond) sp_bug(__FILE__, __LINE__, #cond); \
+	} while (0)
 
 #endif

@@ -6,13 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct sp_id { unsigned char b[16]; };
+struct sp_id {
+	unsigned char b[16];
+};
 
 #define SP_ID_TEXT 37 /* 36 characters and NUL */
 
-struct sp_id sp_id_new(void);                                  /* thread safe */
+struct sp_id sp_id_new(void); /* thread safe */
 void sp_id_text(const struct sp_id *id, char out[SP_ID_TEXT]); /* lower case, with dashes */
-bool sp_id_parse(const char *text, struct sp_id *out);         /* exactly 36 characters, any case; any UUID version */
+bool sp_id_parse(const char *text, struct sp_id *out); /* exactly 36 characters, any case; any UUID version */
 bool sp_id_equal(const struct sp_id *a, const struct sp_id *b);
 uint64_t sp_id_hash(const struct sp_id *id);
 

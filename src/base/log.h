@@ -20,13 +20,25 @@ struct sp_log_field {
 	const char *name; /* NULL ends the list */
 	enum { SP_LOG_STR, SP_LOG_INT, SP_LOG_MS } kind;
 	const char *s; /* NULL is written as null */
-	int64_t i;     /* SP_LOG_MS: nanoseconds, written as milliseconds with three decimals */
+	int64_t i; /* SP_LOG_MS: nanoseconds, written as milliseconds with three decimals */
 };
 
-#define SP_S(n, v) { .name = (n), .kind = SP_LOG_STR, .s = (v) }
-#define SP_I(n, v) { .name = (n), .kind = SP_LOG_INT, .i = (int64_t)(v) }
-#define SP_MS(n, v) { .name = (n), .kind = SP_LOG_MS, .i = (int64_t)(v) }
-#define SP_ERR(e) { .name = "error", .kind = SP_LOG_STR, .s = (e)->msg }
+#define SP_S(n, v) \
+	{ \
+		.name = (n), .kind = SP_LOG_STR, .s = (v) \
+	}
+#define SP_I(n, v) \
+	{ \
+		.name = (n), .kind = SP_LOG_INT, .i = (int64_t)(v) \
+	}
+#define SP_MS(n, v) \
+	{ \
+		.name = (n), .kind = SP_LOG_MS, .i = (int64_t)(v) \
+	}
+#define SP_ERR(e) \
+	{ \
+		.name = "error", .kind = SP_LOG_STR, .s = (e)->msg \
+	}
 
 /* Process-wide; call once before threads start. `json`: JSON lines even on a terminal. Before it: info and above, JSON. */
 void sp_log_setup(enum sp_log_level least, bool json);
@@ -39,7 +51,8 @@ void sp_log_write(enum sp_log_level level, const char *component, const char *ms
 
 #define sp_log_at(level, component, msg, ...) \
 	do { \
-		if (sp_log_on(level)) sp_log_write(level, component, msg, (const struct sp_log_field[SP_LOG_FIELDS_MAX + 1]){__VA_ARGS__}); \
+		if (sp_log_on(level)) \
+			sp_log_write(level, component, msg, (const struct sp_log_field[SP_LOG_FIELDS_MAX + 1]){__VA_ARGS__}); \
 	} while (0)
 #define sp_log_debug(component, ...) sp_log_at(SP_LOG_DEBUG, component, __VA_ARGS__)
 #define sp_log_info(component, ...) sp_log_at(SP_LOG_INFO, component, __VA_ARGS__)

@@ -15,8 +15,8 @@ void *sp_calloc(size_t n, size_t size);
 #define sp_new(type) ((type *)sp_calloc(1, sizeof(type)))
 
 void *sp_realloc(void *p, size_t n, size_t size); /* like reallocarray; aborts on failure; new bytes are not zeroed */
-char *sp_strdup(const char *s);                   /* NULL stays NULL */
-char *sp_memdup0(const void *p, size_t n);        /* n bytes and a terminating NUL */
+char *sp_strdup(const char *s); /* NULL stays NULL */
+char *sp_memdup0(const void *p, size_t n); /* n bytes and a terminating NUL */
 char *sp_asprintf(const char *fmt, ...) SP_PRINTF(1, 2);
 
 /* n bytes, not zeroed, or NULL. For sizes that come from outside. */

@@ -49,74 +49,96 @@
 #define SP_BOX_STDIN_BYTES_MAX (64u << 20)
 
 enum sp_box_type {
-	SP_BOX_HELLO = 1, SP_BOX_BEGIN, SP_BOX_STEP, SP_BOX_KILL, SP_BOX_END,
-	SP_BOX_READY = 65, SP_BOX_BEGUN, SP_BOX_STARTED, SP_BOX_DONE, SP_BOX_ENDED, SP_BOX_ERROR
+	SP_BOX_HELLO = 1,
+	SP_BOX_BEGIN,
+	SP_BOX_STEP,
+	SP_BOX_KILL,
+	SP_BOX_END,
+	SP_BOX_READY = 65,
+	SP_BOX_BEGUN,
+	SP_BOX_STARTED,
+	SP_BOX_DONE,
+	SP_BOX_ENDED,
+	SP_BOX_ERROR
 };
 
 /* What the box can hold programs to on this host: a bit set in READY, names in `enforced` lists of results. */
 enum sp_box_enforced {
-	SP_BOX_ENF_IDS = 1u << 0,     /* each slot has user ids of its own */
-	SP_BOX_ENF_MEMORY = 1u << 1,  /* memory limit and peak by cgroup */
-	SP_BOX_ENF_PIDS = 1u << 2,    /* process limit by cgroup */
-	SP_BOX_ENF_CPU = 1u << 3,     /* cpu time by cgroup */
+	SP_BOX_ENF_IDS = 1u << 0, /* each slot has user ids of its own */
+	SP_BOX_ENF_MEMORY = 1u << 1, /* memory limit and peak by cgroup */
+	SP_BOX_ENF_PIDS = 1u << 2, /* process limit by cgroup */
+	SP_BOX_ENF_CPU = 1u << 3, /* cpu time by cgroup */
 	SP_BOX_ENF_SECCOMP = 1u << 4,
-	SP_BOX_ENF_NET = 1u << 5      /* network namespace with loopback only */
+	SP_BOX_ENF_NET = 1u << 5 /* network namespace with loopback only */
 };
 
-struct sp_box_hello { uint32_t slots; /* wanted: 1..SP_BOX_SLOTS_MAX, and at most the policy's slots_max */ };
-struct sp_box_ready { uint32_t slots; uint32_t enforced; uint32_t cgroup_version; /* 0 none, 1, 2 */ };
+struct sp_box_hello {
+	uint32_t slots; /* wanted: 1..SP_BOX_SLOTS_MAX, and at most the policy's slots_max */
+};
+struct sp_box_ready {
+	uint32_t slots;
+	uint32_t enforced;
+	uint32_t cgroup_version; /* 0 none, 1, 2 */
+};
 
 struct sp_box_begin {
 	char root[SP_BOX_NAME_MAX]; /* a root named in the policy; "host" always exists */
-	uint64_t tree_bytes;        /* size of the run's one tmpfs: /box, /tmp and /dev/shm together */
-	uint32_t tree_inodes;       /* 0: the box's default of 8192 */
+	uint64_t tree_bytes; /* size of the run's one tmpfs: /box, /tmp and /dev/shm together */
+	uint32_t tree_inodes; /* 0: the box's default of 8192 */
 };
 
 enum sp_box_step_flags { SP_BOX_STEP_MERGE = 1u << 0 /* stdout and stderr are one pipe; STARTED then carries one descriptor */ };
 
 struct sp_box_step {
 	uint32_t flags;
-	uint32_t processes;    /* processes and threads of the program at most, 1.. */
-	uint64_t wall_ns;      /* from the program's exec; 0 is refused, no "unlimited" */
+	uint32_t processes; /* processes and threads of the program at most, 1.. */
+	uint64_t wall_ns; /* from the program's exec; 0 is refused, no "unlimited" */
 	uint64_t cpu_ns;
 	uint64_t memory_bytes;
-	uint64_t file_bytes;   /* RLIMIT_FSIZE */
-	uint32_t open_files;   /* RLIMIT_NOFILE */
-	uint64_t stack_bytes;  /* RLIMIT_STACK; 0: 8 MiB. "unlimited" is not offered: it changes the address layout */
+	uint64_t file_bytes; /* RLIMIT_FSIZE */
+	uint32_t open_files; /* RLIMIT_NOFILE */
+	uint64_t stack_bytes; /* RLIMIT_STACK; 0: 8 MiB. "unlimited" is not offered: it changes the address layout */
 };
 
 enum sp_box_ended { SP_BOX_EXITED = 1, SP_BOX_SIGNALED };
 enum sp_box_killer { SP_BOX_KILLED_NOT = 0, SP_BOX_KILLED_WALL, SP_BOX_KILLED_CPU, SP_BOX_KILLED_SERVICE };
 enum sp_box_done_flags {
-	SP_BOX_DONE_OOM = 1u << 0,         /* the cgroup's oom killer ended a process of this step */
+	SP_BOX_DONE_OOM = 1u << 0, /* the cgroup's oom killer ended a process of this step */
 	SP_BOX_DONE_BLOCKS_FULL = 1u << 1, /* the tree had no block left at the end */
 	SP_BOX_DONE_INODES_FULL = 1u << 2,
-	SP_BOX_DONE_PIDS_HIT = 1u << 3,    /* a fork or thread was refused by the cgroup's process limit */
-	SP_BOX_DONE_MEMORY_HIT = 1u << 4   /* usage reached the memory limit (reclaim was needed), whether or not anything was killed */
+	SP_BOX_DONE_PIDS_HIT = 1u << 3, /* a fork or thread was refused by the cgroup's process limit */
+	SP_BOX_DONE_MEMORY_HIT = 1u << 4 /* usage reached the memory limit (reclaim was needed), whether or not anything was killed */
 };
 
 struct sp_box_done {
-	uint32_t ended;       /* enum sp_box_ended: the program's main process; killed with the container counts as signaled */
-	int32_t code;         /* exit code 0..255, or signal number */
-	uint32_t killed_by;   /* enum sp_box_killer: who ended the container before its main process did */
+	uint32_t ended; /* enum sp_box_ended: the program's main process; killed with the container counts as signaled */
+	int32_t code; /* exit code 0..255, or signal number */
+	uint32_t killed_by; /* enum sp_box_killer: who ended the container before its main process did */
 	uint32_t flags;
-	uint64_t cpu_ns;      /* user and system of everything in the container, from the cgroup */
-	uint64_t wall_ns;     /* from exec to the end of the main process or the kill */
-	uint64_t setup_ns;    /* from STEP's arrival at the launcher to exec */
+	uint64_t cpu_ns; /* user and system of everything in the container, from the cgroup */
+	uint64_t wall_ns; /* from exec to the end of the main process or the kill */
+	uint64_t setup_ns; /* from STEP's arrival at the launcher to exec */
 	uint64_t memory_peak; /* bytes over the slot's baseline */
 };
 
 enum sp_box_ended_flags { SP_BOX_ENDED_REPLACED = 1u << 0, SP_BOX_ENDED_QUARANTINED = 1u << 1 };
-struct sp_box_end_report { uint32_t flags; uint64_t teardown_ns; };
+struct sp_box_end_report {
+	uint32_t flags;
+	uint64_t teardown_ns;
+};
 
 enum sp_box_error_code {
 	SP_BOX_E_REQUEST = 1, /* the request is malformed or over a bound of the policy: a bug or a subverted service */
-	SP_BOX_E_FILES,       /* the files do not fit: bad path, duplicate, over tree_bytes or tree_inodes */
-	SP_BOX_E_EXEC,        /* argv[0] cannot be executed in that root; errnum says why */
-	SP_BOX_E_SETUP,       /* a system call of the set-up failed; errnum and text say which */
-	SP_BOX_E_HOST         /* at start: this host lacks something; text is the sentence for people */
+	SP_BOX_E_FILES, /* the files do not fit: bad path, duplicate, over tree_bytes or tree_inodes */
+	SP_BOX_E_EXEC, /* argv[0] cannot be executed in that root; errnum says why */
+	SP_BOX_E_SETUP, /* a system call of the set-up failed; errnum and text say which */
+	SP_BOX_E_HOST /* at start: this host lacks something; text is the sentence for people */
 };
-struct sp_box_error { uint32_t code; int32_t errnum; char text[SP_BOX_TEXT_MAX]; };
+struct sp_box_error {
+	uint32_t code;
+	int32_t errnum;
+	char text[SP_BOX_TEXT_MAX];
+};
 
 struct sp_box_msg {
 	uint32_t magic, version;
@@ -150,7 +172,8 @@ _Static_assert(sizeof(struct sp_box_msg) <= 4096, "box-rules.md rule 7: a messag
  * Both sides' transport (wire.c). Return 0, or -1 with errno: EPROTO for anything the header above calls a protocol error (received
  * descriptors are closed then), ECONNRESET at end of file, else the socket's own. fds[] of a received message are O_CLOEXEC and the caller's.
  */
-int sp_box_send(int sock, struct sp_box_msg *msg, const int *fds, unsigned nfds); /* sets magic, version, nfds; blocks only if the socket does */
+int sp_box_send(
+        int sock, struct sp_box_msg *msg, const int *fds, unsigned nfds); /* sets magic, version, nfds; blocks only if the socket does */
 int sp_box_recv(int sock, struct sp_box_msg *msg, int fds[SP_BOX_FDS_MAX]);
 /* 0 if fd is a memfd with F_SEAL_WRITE|GROW|SHRINK|SEAL and 0 < size ≤ max; its size goes to *size. -1 with errno EPROTO otherwise. */
 int sp_box_check_sealed(int fd, uint64_t max, uint64_t *size);

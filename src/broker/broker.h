@@ -16,7 +16,7 @@ struct sp_broker;
 struct sp_delivery {
 	struct sp_id id;
 	enum sp_class class_;
-	uint64_t tag;  /* the back-end's own */
+	uint64_t tag; /* the back-end's own */
 	bool wants_reply; /* somebody waits: reply after the result is stored */
 };
 
@@ -45,9 +45,13 @@ struct sp_broker_ops {
 	void (*stop)(struct sp_broker *b);
 	void (*close)(struct sp_broker *b);
 };
-struct sp_broker { const struct sp_broker_ops *ops; };
+struct sp_broker {
+	const struct sp_broker_ops *ops;
+};
 
-struct sp_broker_options { size_t queue_max; /* embedded: ids held in memory a class; more are dropped and found again by the janitor. 0: 10,000 */ };
+struct sp_broker_options {
+	size_t queue_max; /* embedded: ids held in memory a class; more are dropped and found again by the janitor. 0: 10,000 */
+};
 
 /* url: "embedded". NULL + err. */
 struct sp_broker *sp_broker_open(const char *url, const struct sp_broker_options *opt, struct sp_err *err) SP_MUSTCHECK;

@@ -19,7 +19,11 @@ int sp_cmd_config(int argc, char **argv);
  * argument list and collected; what remains is the command's own.
  */
 #define SP_CMD_SETTINGS_MAX 64
-struct sp_cmd_settings { const char *file; struct sp_setting list[SP_CMD_SETTINGS_MAX]; size_t n; };
+struct sp_cmd_settings {
+	const char *file;
+	struct sp_setting list[SP_CMD_SETTINGS_MAX];
+	size_t n;
+};
 
 /* If argv[*i] is such an option, takes it (and its value, advancing *i) and returns 1; 0 if it is none; -1 with a message on stderr if its value is missing or there are too many. */
 int sp_cmd_take_setting(int argc, char **argv, int *i, struct sp_cmd_settings *out);

@@ -58,8 +58,9 @@ static void check_languages(const struct sp_config *cfg)
 		say(false, "languages: %s", err.msg);
 		return;
 	}
-	struct sp_runtime_options ro = {
-		.slots = 1, .box_path = cfg->box_path[0] ? cfg->box_path : NULL, .policy_path = cfg->box_policy[0] ? cfg->box_policy : NULL};
+	struct sp_runtime_options ro = {.slots = 1,
+	        .box_path = cfg->box_path[0] ? cfg->box_path : NULL,
+	        .policy_path = cfg->box_policy[0] ? cfg->box_policy : NULL};
 	struct sp_runtime *rt = sp_runtime_open(cfg->runtime, &ro, &err);
 	if (!rt) {
 		say(false, "containers: %s", err.msg);
@@ -69,9 +70,13 @@ static void check_languages(const struct sp_config *cfg)
 		say(true, "containers: %s, %s", info.name, info.isolation);
 		for (size_t i = 0; i < ls->n; i++) {
 			struct sp_language_state st = {.available = false};
-			if (sp_probe_language(rt, 0, &ls->list[i], &st, &err) < 0) say(false, "language %s: %s", ls->list[i].id, err.msg);
-			else if (st.available) say(true, "language %s: %s %s", ls->list[i].id, ls->list[i].name, st.version);
-			else say(false, "language %s: %s; install it where the containers see it (/usr), or remove its definition", ls->list[i].id, st.why);
+			if (sp_probe_language(rt, 0, &ls->list[i], &st, &err) < 0)
+				say(false, "language %s: %s", ls->list[i].id, err.msg);
+			else if (st.available)
+				say(true, "language %s: %s %s", ls->list[i].id, ls->list[i].name, st.version);
+			else
+				say(false, "language %s: %s; install it where the containers see it (/usr), or remove its definition",
+				        ls->list[i].id, st.why);
 		}
 		sp_runtime_close(rt);
 	}
@@ -84,7 +89,8 @@ int sp_cmd_doctor(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help")) {
 			puts("usage: serapis doctor [--config FILE] [SETTINGS]\n\n"
-			     "Says what this host offers for running programs, one line a thing, and how to mend what is missing. Needs root to try containers.\n"
+			     "Says what this host offers for running programs, one line a thing, and how to mend what is missing. Needs "
+			     "root to try containers.\n"
 			     "Ends with 0 when nothing is missing.");
 			return SP_EXIT_OK;
 		}

@@ -49,8 +49,10 @@ static long call(struct client *c, const char *path, const char *body, json_t **
 	}
 	CURLcode rc = curl_easy_perform(c->curl);
 	long status = -1;
-	if (rc != CURLE_OK) sp_cmd_complain("%s: %s", url, why[0] ? why : curl_easy_strerror(rc));
-	else curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (rc != CURLE_OK)
+		sp_cmd_complain("%s: %s", url, why[0] ? why : curl_easy_strerror(rc));
+	else
+		curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_slist_free_all(headers);
 	if (status > 0 && got.len) {
 		enum sp_json_fault fault;
@@ -68,7 +70,8 @@ static void complain_answer(long status, const json_t *answer)
 	sp_cmd_complain("the server answered %ld: %s", status, message ? message : "(no reason given)");
 	size_t i;
 	json_t *more;
-	json_array_foreach(json_object_get(error, "more"), i, more) sp_cmd_complain("  %s", json_string_value(json_object_get(more, "message")));
+	json_array_foreach(json_object_get(error, "more"), i, more)
+	        sp_cmd_complain("  %s", json_string_value(json_object_get(more, "message")));
 }
 
 static int show(const json_t *evaluation, bool as_json)
@@ -102,13 +105,17 @@ static int evaluate(struct client *c, struct sp_program *p, bool as_json, bool a
 		if (status == 200 && !ended(answer)) status = 202;
 	}
 	int rc = SP_EXIT_OURS;
-	if (status == 200) rc = show(answer, as_json);
+	if (status == 200)
+		rc = show(answer, as_json);
 	else if (status == 202) {
 		const char *id = json_string_value(json_object_get(answer, "id"));
-		if (as_json) (void)show(answer, true);
-		else puts(id ? id : "");
+		if (as_json)
+			(void)show(answer, true);
+		else
+			puts(id ? id : "");
 		rc = SP_EXIT_OK;
-	} else if (status > 0) complain_answer(status, answer);
+	} else if (status > 0)
+		complain_answer(status, answer);
 	json_decref(answer);
 	return rc;
 }
@@ -117,8 +124,7 @@ static void help(void)
 {
 	puts("usage: serapis eval [--server URL] [--async] [--json] FILE... [-- ARGS...]\n\n"
 	     "Runs a program through a server and behaves like it: its output, its exit code (128 + n for signal n, 124 for a timeout,\n"
-	     "125 when it could not be run).\n\n" SP_PROGRAM_HELP
-	     "  --server URL       default: $SERAPIS_SERVER or http://127.0.0.1:8080\n"
+	     "125 when it could not be run).\n\n" SP_PROGRAM_HELP "  --server URL       default: $SERAPIS_SERVER or http://127.0.0.1:8080\n"
 	     "  --reference TEXT   your own id for the evaluation\n"
 	     "  --async            print the evaluation's id and do not wait\n"
 	     "  --json             print the evaluation object instead of behaving like the program");
@@ -138,8 +144,10 @@ int sp_cmd_eval(int argc, char **argv)
 			rc = SP_EXIT_OK;
 			goto out;
 		}
-		if (!strcmp(argv[i], "--json")) as_json = true;
-		else if (!strcmp(argv[i], "--async")) async = true;
+		if (!strcmp(argv[i], "--json"))
+			as_json = true;
+		else if (!strcmp(argv[i], "--async"))
+			async = true;
 		else if ((got = sp_cmd_take_value(argc, argv, &i, "--server", &c.server)) != 0) {
 			if (got < 0) goto out;
 		} else if ((got = sp_program_take(&p, argc, argv, &i)) <= 0) {

@@ -12,18 +12,18 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"serve", sp_cmd_serve, "API and evaluator in one process: the whole service"},
-	{"eval", sp_cmd_eval, "run a file through a server"},
-	{"run", sp_cmd_run, "run a file in a container, without a server"},
-	{"doctor", sp_cmd_doctor, "say what this host offers and lacks, and how to mend it"},
-	{"config", sp_cmd_config, "print every setting, its value and where that comes from"},
+        {"serve", sp_cmd_serve, "API and evaluator in one process: the whole service"},
+        {"eval", sp_cmd_eval, "run a file through a server"},
+        {"run", sp_cmd_run, "run a file in a container, without a server"},
+        {"doctor", sp_cmd_doctor, "say what this host offers and lacks, and how to mend it"},
+        {"config", sp_cmd_config, "print every setting, its value and where that comes from"},
 };
 
 static void usage(FILE *f)
 {
 	fputs("serapis " SERAPIS_VERSION ": runs other people's programs in isolated containers and says what happened\n\n"
 	      "usage: serapis COMMAND [OPTIONS]\n\n",
-		f);
+	        f);
 	for (size_t i = 0; i < SP_COUNT(commands); i++) fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
 	fputs("\n'serapis COMMAND --help' explains a command.\n", f);
 }

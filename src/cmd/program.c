@@ -79,8 +79,10 @@ static int add_stdin(struct sp_program *p, const char *path)
 	struct sp_err err = {0};
 	sp_buf_init(&b, FILE_MAX);
 	int rc = sp_read_file(!strcmp(path, "-") ? "/dev/stdin" : path, FILE_MAX, &b, &err);
-	if (rc < 0) sp_cmd_complain("%s", err.msg);
-	else set_bytes(p->body, "stdin", "stdin_encoding", &b);
+	if (rc < 0)
+		sp_cmd_complain("%s", err.msg);
+	else
+		set_bytes(p->body, "stdin", "stdin_encoding", &b);
 	sp_buf_fini(&b);
 	return rc < 0 ? -1 : 1;
 }
@@ -186,10 +188,12 @@ int sp_program_show(const json_t *e)
 	put(e, "stdout", compiled_only ? stderr : stdout);
 	put(e, "stderr", stderr);
 	/* A nonzero exit is told by our own exit code; all else needs a word. */
-	if (json_is_object(reason) && (!verdict || strcmp(verdict, "nonzero_exit") != 0)) sp_cmd_complain("%s: %s", verdict ? verdict : status, json_string_value(json_object_get(reason, "message")));
+	if (json_is_object(reason) && (!verdict || strcmp(verdict, "nonzero_exit") != 0))
+		sp_cmd_complain("%s: %s", verdict ? verdict : status, json_string_value(json_object_get(reason, "message")));
 	size_t i;
 	json_t *t;
-	json_array_foreach(json_object_get(e, "truncated"), i, t) sp_cmd_complain("%s was longer than the limit and is cut", json_string_value(t));
+	json_array_foreach(json_object_get(e, "truncated"), i, t)
+	        sp_cmd_complain("%s was longer than the limit and is cut", json_string_value(t));
 
 	if (!status || !strcmp(status, "failed") || !strcmp(status, "canceled")) return SP_EXIT_OURS;
 	if (!strcmp(status, "timeout")) return SP_EXIT_TIMEOUT;

@@ -8,7 +8,7 @@
 #include "base/err.h"
 
 struct sp_program {
-	json_t *body;         /* owned */
+	json_t *body; /* owned */
 	const char *language; /* as given, or the extension of the first file; borrowed from argv */
 };
 

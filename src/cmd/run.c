@@ -35,9 +35,15 @@ static json_t *evaluate(struct sp_runtime *runtime, const struct sp_request *req
 	struct sp_finish f = {.id = id, .claim_no = 1};
 	struct sp_finish_hold hold = {0};
 	sp_outcome_judge(&o, &f, &hold);
-	struct sp_stored s = {.row = {.id = id, .status = f.status, .has_exit_code = f.has_exit_code, .exit_code = f.exit_code, .claim_no = 1,
-				      .created_at_ms = started_ms, .started_at_ms = started_ms, .finished_at_ms = sp_wall_ms()},
-		.data = {.result = f.result, .output = f.output, .segments = f.segments, .compile_output = f.compile_output}};
+	struct sp_stored s = {.row = {.id = id,
+	                              .status = f.status,
+	                              .has_exit_code = f.has_exit_code,
+	                              .exit_code = f.exit_code,
+	                              .claim_no = 1,
+	                              .created_at_ms = started_ms,
+	                              .started_at_ms = started_ms,
+	                              .finished_at_ms = sp_wall_ms()},
+	        .data = {.result = f.result, .output = f.output, .segments = f.segments, .compile_output = f.compile_output}};
 	snprintf(s.row.language, sizeof s.row.language, "%s", request->language->id);
 	snprintf(s.row.verdict, sizeof s.row.verdict, "%s", f.verdict ? f.verdict : "");
 	snprintf(s.row.stage, sizeof s.row.stage, "%s", f.stage ? f.stage : "");
@@ -75,8 +81,9 @@ static int run(const struct sp_config *cfg, struct sp_program *p, bool as_json)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	struct sp_runtime_options ro = {
-		.slots = 1, .box_path = cfg->box_path[0] ? cfg->box_path : NULL, .policy_path = cfg->box_policy[0] ? cfg->box_policy : NULL};
+	struct sp_runtime_options ro = {.slots = 1,
+	        .box_path = cfg->box_path[0] ? cfg->box_path : NULL,
+	        .policy_path = cfg->box_policy[0] ? cfg->box_policy : NULL};
 	struct sp_runtime *runtime = sp_runtime_open(cfg->runtime, &ro, &err);
 	if (!runtime) {
 		sp_cmd_complain("%s", err.msg);
@@ -109,7 +116,8 @@ out:
 static void help(void)
 {
 	puts("usage: serapis run [--json] FILE... [-- ARGS...]\n\n"
-	     "Runs a program in a container on this machine, without a server, and behaves like it: its output, its exit code (128 + n for\n"
+	     "Runs a program in a container on this machine, without a server, and behaves like it: its output, its exit code (128 + n "
+	     "for\n"
 	     "signal n, 124 for a timeout, 125 when it could not be run). Needs root for the container's set-up.\n\n" SP_PROGRAM_HELP
 	     "  --json             print the evaluation object instead of behaving like the program\n"
 	     "  --config FILE and every setting of 'serapis config' also work, e.g. --limits-max-wall-ms 120s");
@@ -129,8 +137,10 @@ int sp_cmd_run(int argc, char **argv)
 			rc = SP_EXIT_OK;
 			goto out;
 		}
-		if (!strcmp(argv[i], "--json")) as_json = true;
-		else if ((got = sp_program_take(&p, argc, argv, &i)) < 0) goto out;
+		if (!strcmp(argv[i], "--json"))
+			as_json = true;
+		else if ((got = sp_program_take(&p, argc, argv, &i)) < 0)
+			goto out;
 		else if (got == 0 && (got = sp_cmd_take_setting(argc, argv, &i, &settings)) <= 0) {
 			if (got == 0) sp_cmd_complain("run: unknown argument '%s'", argv[i]);
 			goto out;

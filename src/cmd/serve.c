@@ -62,7 +62,8 @@ static int become_user(const struct sp_config *cfg, struct sp_err *err)
 	const struct passwd *pw = getpwnam(cfg->user);
 	if (!pw) return sp_fail(err, SP_E_INVALID, errno, "user: there is no user '%s' on this host", cfg->user);
 	if (make_state_directory(cfg, pw, err) < 0) return -1;
-	if (initgroups(pw->pw_name, pw->pw_gid) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
+	if (initgroups(pw->pw_name, pw->pw_gid) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
+	        setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
 		return sp_fail(err, SP_E_IO, errno, "become user %s", cfg->user);
 	return 0;
 }
@@ -82,9 +83,9 @@ static int write_port_file(const struct sp_config *cfg, int port, struct sp_err 
 static int service_start(struct service *s, struct sp_err *err)
 {
 	struct sp_runtime_options ro = {
-		.slots = (int)s->cfg.slots,
-		.box_path = s->cfg.box_path[0] ? s->cfg.box_path : NULL,
-		.policy_path = s->cfg.box_policy[0] ? s->cfg.box_policy : NULL,
+	        .slots = (int)s->cfg.slots,
+	        .box_path = s->cfg.box_path[0] ? s->cfg.box_path : NULL,
+	        .policy_path = s->cfg.box_policy[0] ? s->cfg.box_policy : NULL,
 	};
 	if (ro.slots == 0) {
 		long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -96,16 +97,17 @@ static int service_start(struct service *s, struct sp_err *err)
 	if (!(s->store = sp_store_open(s->cfg.store, err))) return -1;
 	struct sp_broker_options bo = {.queue_max = (size_t)s->cfg.queue_memory_ids};
 	if (!(s->broker = sp_broker_open(s->cfg.broker, &bo, err))) return -1;
-	struct sp_worker_parts wp = {.config = &s->cfg, .languages = s->languages, .store = s->store, .broker = s->broker, .runtime = s->runtime};
+	struct sp_worker_parts wp = {
+	        .config = &s->cfg, .languages = s->languages, .store = s->store, .broker = s->broker, .runtime = s->runtime};
 	if (!(s->worker = sp_worker_start(&wp, err))) return -1;
 	struct sp_api_parts ap = {
-		.config = &s->cfg,
-		.languages = s->languages,
-		.store = s->store,
-		.broker = s->broker,
-		.language_state = language_state,
-		.not_ready = not_ready,
-		.cls = s->worker,
+	        .config = &s->cfg,
+	        .languages = s->languages,
+	        .store = s->store,
+	        .broker = s->broker,
+	        .language_state = language_state,
+	        .not_ready = not_ready,
+	        .cls = s->worker,
 	};
 	if (!(s->api = sp_api_start(&ap, err))) return -1;
 	if (!(s->janitor = sp_janitor_start(&s->cfg, s->store, s->broker, err))) return -1;
@@ -143,7 +145,8 @@ static void *second_signal(void *set)
 static void help(void)
 {
 	puts("usage: serapis serve [--config FILE] [SETTINGS]\n\n"
-	     "Starts the whole service in one process: HTTP API, queue, SQLite store and containers. Ends on SIGTERM or Ctrl-C after what runs has ended;\n"
+	     "Starts the whole service in one process: HTTP API, queue, SQLite store and containers. Ends on SIGTERM or Ctrl-C after what "
+	     "runs has ended;\n"
 	     "a second signal ends it at once. Containers need root at start; --user NAME names whom the service becomes afterwards.\n");
 	sp_cmd_print_config_help();
 }
@@ -182,8 +185,10 @@ int sp_cmd_serve(int argc, char **argv)
 	}
 	struct sp_runtime_info info;
 	sp_runtime_info(s.runtime, &info);
-	if (geteuid() == 0) sp_log_warn("serve", "the service itself runs as root; it needs no privilege after start: name a user with --user");
-	sp_log_info("serve", "serving", SP_S("listen", s.cfg.http_listen), SP_I("port", sp_api_port(s.api)), SP_I("slots", info.slots), SP_S("isolation", info.isolation));
+	if (geteuid() == 0)
+		sp_log_warn("serve", "the service itself runs as root; it needs no privilege after start: name a user with --user");
+	sp_log_info("serve", "serving", SP_S("listen", s.cfg.http_listen), SP_I("port", sp_api_port(s.api)), SP_I("slots", info.slots),
+	        SP_S("isolation", info.isolation));
 
 	int sig = 0;
 	while (sigwait(&set, &sig) != 0) continue;

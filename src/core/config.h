@@ -17,15 +17,15 @@
 struct sp_config {
 	/* texts are owned by the configuration */
 	char *store, *broker, *runtime; /* URLs; design.md section 1 */
-	char *languages_dir;            /* default: share/serapis/languages beside the program, or the source tree's when run from a build directory */
-	char *box_path, *box_policy;    /* "" = default */
-	char *user;                     /* after start-up become this user when started as root; "" = stay */
-	char *log_level, *log_format;   /* debug|info|warn|error; auto|json|text */
-	char *http_listen;              /* host:port; port 0 picks a free one */
-	char *http_port_file;           /* the real port is written here once the server accepts; "" = no */
-	char *evaluator_id;             /* "" = host name and pid */
+	char *languages_dir; /* default: share/serapis/languages beside the program, or the source tree's when run from a build directory */
+	char *box_path, *box_policy; /* "" = default */
+	char *user; /* after start-up become this user when started as root; "" = stay */
+	char *log_level, *log_format; /* debug|info|warn|error; auto|json|text */
+	char *http_listen; /* host:port; port 0 picks a free one */
+	char *http_port_file; /* the real port is written here once the server accepts; "" = no */
+	char *evaluator_id; /* "" = host name and pid */
 	int64_t http_sync_wait_max_ms, http_body_max_bytes, http_connections_max, http_request_deadline_ms, http_threads;
-	int64_t slots;                  /* 0: one a core */
+	int64_t slots; /* 0: one a core */
 	int64_t queue_max_waiting, queue_memory_ids;
 	int64_t lease_ms, lease_renew_ms, max_lost, janitor_ms;
 	int64_t drain_delay_ms, drain_timeout_ms;
@@ -37,15 +37,22 @@ struct sp_config {
 enum sp_origin { SP_ORIGIN_DEFAULT, SP_ORIGIN_FILE, SP_ORIGIN_ENV, SP_ORIGIN_FLAG };
 
 /* One "key=value" from a flag. */
-struct sp_setting { const char *key, *value; };
+struct sp_setting {
+	const char *key, *value;
+};
 
 /* file: NULL = SERAPIS_CONFIG, else /etc/serapis/serapis.yaml if it exists. environ: as environ(7), NULL = none. Values are checked whatever their origin; err names key, value, bounds and origin.
  * Also refuses combinations that cannot work (a default limit over its maximum). */
-int sp_config_load(struct sp_config *c, const char *file, char **environ_, const struct sp_setting *flags, size_t nflags, struct sp_err *err) SP_MUSTCHECK;
+int sp_config_load(struct sp_config *c, const char *file, char **environ_, const struct sp_setting *flags, size_t nflags,
+        struct sp_err *err) SP_MUSTCHECK;
 void sp_config_fini(struct sp_config *c);
 
 /* For `serapis config` and --help: the rows in order. Returns false past the end. *value is formatted as people write it; free with free(). */
-struct sp_config_row { const char *key, *kind, *dflt, *help; char *value; enum sp_origin origin; };
+struct sp_config_row {
+	const char *key, *kind, *dflt, *help;
+	char *value;
+	enum sp_origin origin;
+};
 bool sp_config_row(const struct sp_config *c, size_t i, struct sp_config_row *out);
 /* Maps "--http-listen" → "http.listen"; NULL if it is no option. */
 const char *sp_config_flag_key(const char *flag);

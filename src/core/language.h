@@ -24,17 +24,20 @@
 
 struct sp_language {
 	char *id, *name, *source, *root;
-	char **aliases;                     /* NULL-terminated, may be empty */
-	char **compile;                     /* NULL: no compile step */
+	char **aliases; /* NULL-terminated, may be empty */
+	char **compile; /* NULL: no compile step */
 	char **run;
 	char **version_command;
 	char *version_pattern;
-	char **env;                         /* NAME=value */
+	char **env; /* NAME=value */
 	int64_t memory_min_bytes;
 	int64_t processes_extra;
 };
 
-struct sp_languages { struct sp_language *list; size_t n; };
+struct sp_languages {
+	struct sp_language *list;
+	size_t n;
+};
 
 /* Reads every *.yaml of the directory. NULL + err naming file and line for anything wrong: unknown key, missing key, id twice, alias twice. Free with sp_languages_free. */
 struct sp_languages *sp_languages_load(const char *dir, struct sp_err *err) SP_MUSTCHECK;
@@ -51,6 +54,10 @@ char **sp_language_env(const struct sp_language *l, const char *const *extra);
 void sp_argv_free(char **v);
 
 /* What an evaluator found out about a language by running it in a container; filled by the worker, read by the API. */
-struct sp_language_state { bool available; char version[64]; char why[200]; /* why not available, for people */ };
+struct sp_language_state {
+	bool available;
+	char version[64];
+	char why[200]; /* why not available, for people */
+};
 
 #endif

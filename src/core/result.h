@@ -17,7 +17,9 @@
 #include "store/store.h"
 
 /* Collects the output of a step: at most 2 × output_bytes, and 4 bytes for each change of stream. */
-struct sp_output { struct sp_buf bytes, segments; };
+struct sp_output {
+	struct sp_buf bytes, segments;
+};
 void sp_output_init(struct sp_output *o, int64_t output_bytes);
 void sp_output_fini(struct sp_output *o);
 void sp_output_add(void *o, enum sp_stream stream, const char *p, size_t n); /* struct sp_step's on_output */
@@ -25,24 +27,32 @@ void sp_output_add(void *o, enum sp_stream stream, const char *p, size_t n); /* 
 int sp_output_stream(const struct sp_bytes *output, const struct sp_bytes *segments, enum sp_stream stream, struct sp_buf *out);
 
 /* What happened in one stage. */
-struct sp_stage_run { bool ran; struct sp_step_result r; struct sp_output output; };
+struct sp_stage_run {
+	bool ran;
+	struct sp_step_result r;
+	struct sp_output output;
+};
 
 /* All that the worker knows when an evaluation has ended. */
 struct sp_outcome {
 	const struct sp_request *request;
 	struct sp_stage_run compile, run;
 	bool canceled;
-	struct sp_err failure;        /* code != SP_OK: we could not run it; the verdict is internal_error and status failed */
-	const char *failure_code;     /* static text for reason.code, e.g. "language_unavailable", "command_not_found"; NULL = "internal_error" */
-	const char *runtime_version;  /* version of the interpreter that ran */
-	const char *start;            /* "cold" | "warm" */
-	unsigned enforced;            /* SP_ENFORCED_* of the runtime */
+	struct sp_err failure; /* code != SP_OK: we could not run it; the verdict is internal_error and status failed */
+	const char
+	        *failure_code; /* static text for reason.code, e.g. "language_unavailable", "command_not_found"; NULL = "internal_error" */
+	const char *runtime_version; /* version of the interpreter that ran */
+	const char *start; /* "cold" | "warm" */
+	unsigned enforced; /* SP_ENFORCED_* of the runtime */
 	int64_t queue_ns, prepare_ns, total_ns;
 };
 
 /* Judges by the precedence of service-rules.md section 4 and renders the stored form into *out, whose pointers point into *o and *hold: both must live until the finish is stored. id and claim_no are the
  * caller's to set. */
-struct sp_finish_hold { char *result; char signal[SP_SIGNAL_LEN]; };
+struct sp_finish_hold {
+	char *result;
+	char signal[SP_SIGNAL_LEN];
+};
 void sp_outcome_judge(const struct sp_outcome *o, struct sp_finish *out, struct sp_finish_hold *hold);
 void sp_finish_hold_fini(struct sp_finish_hold *h);
 

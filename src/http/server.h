@@ -20,24 +20,33 @@ struct sp_http_server;
 struct sp_http_request; /* lives from the first header to the end of its answer; handlers must not touch it after sp_http_reply */
 
 struct sp_http_route {
-	const char *method;      /* "GET" also answers HEAD */
-	const char *path;        /* "/v1/evaluations/{id}": {name} matches one non-empty segment, percent-decoded */
-	size_t body_max;         /* bytes; 0: a body is refused with 413 */
+	const char *method; /* "GET" also answers HEAD */
+	const char *path; /* "/v1/evaluations/{id}": {name} matches one non-empty segment, percent-decoded */
+	size_t body_max; /* bytes; 0: a body is refused with 413 */
 	void (*handler)(struct sp_http_request *r, void *cls); /* on a work thread */
 	void *cls;
 };
 
-enum sp_http_fault { SP_HTTP_BAD_REQUEST, SP_HTTP_NOT_FOUND, SP_HTTP_METHOD, SP_HTTP_TIMEOUT, SP_HTTP_TOO_LARGE, SP_HTTP_HEADERS_TOO_LARGE, SP_HTTP_OVERLOADED };
+enum sp_http_fault {
+	SP_HTTP_BAD_REQUEST,
+	SP_HTTP_NOT_FOUND,
+	SP_HTTP_METHOD,
+	SP_HTTP_TIMEOUT,
+	SP_HTTP_TOO_LARGE,
+	SP_HTTP_HEADERS_TOO_LARGE,
+	SP_HTTP_OVERLOADED
+};
 
 struct sp_http_options {
-	const char *listen;            /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:80"; port 0: any free one */
+	const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:80"; port 0: any free one */
 	const struct sp_http_route *routes;
 	size_t nroutes;
 	int loop_threads, work_threads;
-	size_t connections_max, connections_per_peer_max; /* while more than a quarter of the bound are open, every answer closes its connection. Per peer: 0 = no bound of its own */
-	size_t work_queue_max;         /* requests that wait for a work thread; more are answered SP_HTTP_OVERLOADED */
-	int64_t request_deadline_ms;   /* first byte of a request to its last */
-	int64_t idle_ms;               /* kept-alive connection without a request */
+	size_t connections_max,
+	        connections_per_peer_max; /* while more than a quarter of the bound are open, every answer closes its connection. Per peer: 0 = no bound of its own */
+	size_t work_queue_max; /* requests that wait for a work thread; more are answered SP_HTTP_OVERLOADED */
+	int64_t request_deadline_ms; /* first byte of a request to its last */
+	int64_t idle_ms; /* kept-alive connection without a request */
 	/* Renders an answer for a fault found before any handler; runs on a loop thread, must not block, calls sp_http_reply. limit: bytes or ms when the fault has one; text: for people (allowed methods for METHOD). */
 	void (*fault)(struct sp_http_request *r, enum sp_http_fault fault, int64_t limit, const char *text, void *cls);
 	/* Runs when the headers are complete, before any body is read, on a loop thread; returns true to go on, or calls sp_http_reply and returns false. May be NULL. */
@@ -50,7 +59,7 @@ struct sp_http_options {
 /* Binds and starts. SP_E_CONFLICT when the address is taken (message says how to change it and, if /proc tells, which process has it), SP_E_INVALID for a bad address. */
 struct sp_http_server *sp_http_start(const struct sp_http_options *opt, struct sp_err *err) SP_MUSTCHECK;
 int sp_http_port(const struct sp_http_server *s); /* the real port */
-void sp_http_quiesce(struct sp_http_server *s);   /* stop accepting; what is open is served on, each answer closes its connection */
+void sp_http_quiesce(struct sp_http_server *s); /* stop accepting; what is open is served on, each answer closes its connection */
 /* Waits until all requests are answered (held ones too: the caller answers them) or timeout_ms is over, closes the rest, frees. */
 void sp_http_stop(struct sp_http_server *s, int64_t timeout_ms);
 
@@ -58,15 +67,16 @@ void sp_http_stop(struct sp_http_server *s, int64_t timeout_ms);
 const char *sp_http_method(const struct sp_http_request *r);
 const char *sp_http_path(const struct sp_http_request *r);
 const struct sp_http_route *sp_http_route_of(const struct sp_http_request *r); /* NULL before routing or when none fits */
-const char *sp_http_param(const struct sp_http_request *r, const char *name);  /* of the path; NULL if the route has none of that name */
-const char *sp_http_query(const struct sp_http_request *r, const char *name);  /* decoded; NULL when absent; the first when repeated */
+const char *sp_http_param(const struct sp_http_request *r, const char *name); /* of the path; NULL if the route has none of that name */
+const char *sp_http_query(const struct sp_http_request *r, const char *name); /* decoded; NULL when absent; the first when repeated */
 /* Calls fn for every query parameter until it returns false (for refusing unknown ones). */
 void sp_http_each_query(const struct sp_http_request *r, bool (*fn)(void *cls, const char *name, const char *value), void *cls);
 const char *sp_http_header(const struct sp_http_request *r, const char *name); /* case-insensitive; NULL when absent */
-void sp_http_each_header(const struct sp_http_request *r, bool (*fn)(void *cls, const char *name, const char *value), void *cls); /* until fn returns false */
+void sp_http_each_header(const struct sp_http_request *r, bool (*fn)(void *cls, const char *name, const char *value),
+        void *cls); /* until fn returns false */
 const char *sp_http_body(const struct sp_http_request *r, size_t *n);
 const struct sockaddr *sp_http_peer(const struct sp_http_request *r);
-const char *sp_http_request_id(const struct sp_http_request *r);               /* made by us, sent as X-Request-Id */
+const char *sp_http_request_id(const struct sp_http_request *r); /* made by us, sent as X-Request-Id */
 
 /* Adds a header to the answer; before sp_http_reply. Values with control characters are dropped. */
 void sp_http_add_header(struct sp_http_request *r, const char *name, const char *value);

@@ -22,30 +22,35 @@ struct sp_runtime;
 struct sp_limits {
 	int64_t wall_ms, cpu_ms; /* wall counts from the program's start */
 	int64_t memory_bytes;
-	int64_t processes;       /* processes and threads */
+	int64_t processes; /* processes and threads */
 	int64_t open_files;
-	int64_t files_bytes;     /* everything written in the tree */
-	int64_t output_bytes;    /* a stream; the rest is read and thrown away; at 16 × the program is killed */
+	int64_t files_bytes; /* everything written in the tree */
+	int64_t output_bytes; /* a stream; the rest is read and thrown away; at 16 × the program is killed */
 };
 
-struct sp_source_file { const char *path; const char *data; size_t size; bool executable; }; /* borrowed; path relative to /box */
+struct sp_source_file {
+	const char *path;
+	const char *data;
+	size_t size;
+	bool executable;
+}; /* borrowed; path relative to /box */
 
 struct sp_workspace {
-	const char *root;                    /* name of a root known to the runtime: "host" */
+	const char *root; /* name of a root known to the runtime: "host" */
 	const struct sp_source_file *files;
 	size_t nfiles;
-	int64_t files_bytes;                 /* size of the tree */
+	int64_t files_bytes; /* size of the tree */
 };
 
 enum sp_stream { SP_STDOUT = 0, SP_STDERR = 1 };
 
 struct sp_step {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH of env, inside the container */
-	const char *const *env;  /* NULL-terminated NAME=value; the whole environment */
-	const char *cwd;         /* "/box" */
-	const char *stdin_data;  /* NULL: end of file at once */
+	const char *const *env; /* NULL-terminated NAME=value; the whole environment */
+	const char *cwd; /* "/box" */
+	const char *stdin_data; /* NULL: end of file at once */
 	size_t stdin_size;
-	bool merge_output;       /* one pipe for both: everything arrives as SP_STDOUT in exact order */
+	bool merge_output; /* one pipe for both: everything arrives as SP_STDOUT in exact order */
 	struct sp_limits limits;
 	/* Called on the calling thread with each piece of output up to limits.output_bytes, in order of arrival. */
 	void (*on_output)(void *cls, enum sp_stream stream, const char *p, size_t n);
@@ -56,24 +61,31 @@ enum sp_killed_by { SP_KILLED_NOT, SP_KILLED_WALL, SP_KILLED_CPU, SP_KILLED_OUTP
 
 struct sp_step_result {
 	bool signaled;
-	int code;                 /* exit code 0..255, or signal number */
+	int code; /* exit code 0..255, or signal number */
 	enum sp_killed_by killed_by;
-	bool oom;                 /* the kernel ended a process of this step for memory */
-	bool tree_full;           /* no block or inode was left at the end */
-	bool pids_hit;            /* a fork or thread was refused by the process limit */
-	bool truncated[2];        /* by stream */
-	int64_t output_total[2];  /* bytes printed, whether kept or not */
+	bool oom; /* the kernel ended a process of this step for memory */
+	bool tree_full; /* no block or inode was left at the end */
+	bool pids_hit; /* a fork or thread was refused by the process limit */
+	bool truncated[2]; /* by stream */
+	int64_t output_total[2]; /* bytes printed, whether kept or not */
 	int64_t cpu_ns, wall_ns, setup_ns;
 	int64_t memory_peak_bytes;
 };
 
-enum { SP_ENFORCED_IDS = 1, SP_ENFORCED_MEMORY = 2, SP_ENFORCED_PIDS = 4, SP_ENFORCED_CPU = 8, SP_ENFORCED_SECCOMP = 16, SP_ENFORCED_NETWORK = 32 };
+enum {
+	SP_ENFORCED_IDS = 1,
+	SP_ENFORCED_MEMORY = 2,
+	SP_ENFORCED_PIDS = 4,
+	SP_ENFORCED_CPU = 8,
+	SP_ENFORCED_SECCOMP = 16,
+	SP_ENFORCED_NETWORK = 32
+};
 
 struct sp_runtime_info {
 	int slots;
 	unsigned enforced;
-	char name[32];        /* "native" */
-	char isolation[64];   /* "cgroup v1, root", for people */
+	char name[32]; /* "native" */
+	char isolation[64]; /* "cgroup v1, root", for people */
 };
 
 struct sp_runtime_ops {
@@ -92,12 +104,14 @@ struct sp_runtime_ops {
 	int (*healthy_slots)(struct sp_runtime *r);
 	void (*close)(struct sp_runtime *r); /* no slot in use */
 };
-struct sp_runtime { const struct sp_runtime_ops *ops; };
+struct sp_runtime {
+	const struct sp_runtime_ops *ops;
+};
 
 struct sp_runtime_options {
-	int slots;                  /* 1..64 */
-	const char *box_path;       /* serapis-box; NULL: beside this program, then PATH */
-	const char *policy_path;    /* NULL: the box's default */
+	int slots; /* 1..64 */
+	const char *box_path; /* serapis-box; NULL: beside this program, then PATH */
+	const char *policy_path; /* NULL: the box's default */
 };
 
 /* url: "native". Starts the box. NULL + err: SP_E_UNSUPPORTED carries doctor's sentence. If privileges are to be dropped by the caller, open the runtime first. */

@@ -11,19 +11,20 @@
 
 /* Stored as this number: never renumber. */
 enum sp_status {
-	SP_STATUS_CREATED = 0,    /* the row is durable; waits for an evaluator */
+	SP_STATUS_CREATED = 0, /* the row is durable; waits for an evaluator */
 	SP_STATUS_EVALUATING = 1, /* claimed; lease_until_ms and claim_no are the claim */
-	SP_STATUS_FINISHED = 2,   /* terminal: the program ended by itself, or a limit other than time ended it, or compile/dependencies/git failed */
-	SP_STATUS_TIMEOUT = 3,    /* terminal: wall or cpu limit */
-	SP_STATUS_FAILED = 4,     /* terminal: we could not run it (verdict internal_error) */
-	SP_STATUS_CANCELED = 5    /* terminal */
+	SP_STATUS_FINISHED =
+	        2, /* terminal: the program ended by itself, or a limit other than time ended it, or compile/dependencies/git failed */
+	SP_STATUS_TIMEOUT = 3, /* terminal: wall or cpu limit */
+	SP_STATUS_FAILED = 4, /* terminal: we could not run it (verdict internal_error) */
+	SP_STATUS_CANCELED = 5 /* terminal */
 };
 
 /* Stored as this number. Interactive: somebody waits (sync, or async that asks for it). Bulk: async default, batches. */
 enum sp_class { SP_CLASS_INTERACTIVE = 0, SP_CLASS_BULK = 1 };
 #define SP_CLASSES 2
 
-#define SP_VERDICT_LEN 24   /* with NUL, as every *_LEN here */
+#define SP_VERDICT_LEN 24 /* with NUL, as every *_LEN here */
 #define SP_STAGE_LEN 16
 #define SP_LANGUAGE_LEN 32
 #define SP_REFERENCE_LEN 129
@@ -43,21 +44,24 @@ struct sp_evaluation {
 	int32_t exit_code;
 	char reference[SP_REFERENCE_LEN];
 	int64_t claim_no; /* grows with every claim; the fence */
-	int32_t lost;     /* leases that ran out */
+	int32_t lost; /* leases that ran out */
 	bool cancel_requested;
 	char evaluator_id[SP_EVALUATOR_LEN];
 	int64_t created_at_ms, started_at_ms, finished_at_ms, lease_until_ms;
 };
 
 /* Bytes with their length. Owned by the struct that holds them unless its comment says "borrowed". */
-struct sp_bytes { char *p; size_t n; };
+struct sp_bytes {
+	char *p;
+	size_t n;
+};
 
 /* The data beside the row (table evaluation_data). */
 struct sp_evaluation_data {
-	struct sp_bytes request;        /* normalised request body: core/request.h, versioned JSON */
-	struct sp_bytes result;         /* JSON object of what is not queried: core/result.h; empty until terminal */
-	struct sp_bytes output;         /* what the last stage printed, in order of arrival */
-	struct sp_bytes segments;       /* which pieces of output are which stream: core/result.h */
+	struct sp_bytes request; /* normalised request body: core/request.h, versioned JSON */
+	struct sp_bytes result; /* JSON object of what is not queried: core/result.h; empty until terminal */
+	struct sp_bytes output; /* what the last stage printed, in order of arrival */
+	struct sp_bytes segments; /* which pieces of output are which stream: core/result.h */
 	struct sp_bytes compile_output; /* what the compiler printed, when a later stage ran */
 };
 
@@ -65,7 +69,7 @@ struct sp_stored {
 	struct sp_evaluation row;
 	struct sp_evaluation_data data; /* empty unless asked for */
 };
-void sp_stored_fini(struct sp_stored *s);             /* frees the data */
+void sp_stored_fini(struct sp_stored *s); /* frees the data */
 void sp_evaluation_data_fini(struct sp_evaluation_data *d);
 
 bool sp_status_terminal(enum sp_status s);

@@ -10,7 +10,8 @@
 struct sp_janitor;
 
 /* Does a first round before it returns (a restarted process finds all that waits), then one every janitor_ms, and at once when a broker queue overflowed and has drained. */
-struct sp_janitor *sp_janitor_start(const struct sp_config *cfg, struct sp_store *store, struct sp_broker *broker, struct sp_err *err) SP_MUSTCHECK;
+struct sp_janitor *sp_janitor_start(
+        const struct sp_config *cfg, struct sp_store *store, struct sp_broker *broker, struct sp_err *err) SP_MUSTCHECK;
 void sp_janitor_stop(struct sp_janitor *j); /* joins and frees; NULL is fine */
 
 #endif

@@ -14,6 +14,7 @@ void sp_run_evaluation(struct sp_runtime *runtime, int slot, const struct sp_req
 void sp_outcome_fini_stages(struct sp_outcome *out);
 
 /* Runs the language's version command once in a container (probe.c). 0: *st says whether it is there and in which version; -1 + err as of the runtime. *st must be zeroed. */
-int sp_probe_language(struct sp_runtime *runtime, int slot, const struct sp_language *language, struct sp_language_state *st, struct sp_err *err) SP_MUSTCHECK;
+int sp_probe_language(struct sp_runtime *runtime, int slot, const struct sp_language *language, struct sp_language_state *st,
+        struct sp_err *err) SP_MUSTCHECK;
 
 #endif

@@ -29,7 +29,10 @@ void sp_worker_language(struct sp_worker *w, size_t i, struct sp_language_state 
 /* NULL when ready (languages probed, at least one healthy slot, not draining), else a static sentence. Any thread. */
 const char *sp_worker_not_ready(struct sp_worker *w);
 /* Counts for logs and metrics. */
-struct sp_worker_stats { int busy, slots; uint64_t runs, lost, released; };
+struct sp_worker_stats {
+	int busy, slots;
+	uint64_t runs, lost, released;
+};
 void sp_worker_stats(struct sp_worker *w, struct sp_worker_stats *out);
 /* Drain: takes nothing more, gives back what is not running, lets runs end until timeout_ms, then interrupts and releases them; then stops all threads and frees. */
 void sp_worker_drain(struct sp_worker *w, int64_t timeout_ms);
