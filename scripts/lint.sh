@@ -10,7 +10,8 @@ mapfile -t units < <(git ls-files 'src/*.c')
 echo "clang-format: ${#all[@]} files"
 clang-format --dry-run -Werror "${all[@]}"
 echo "cppcheck: ${#units[@]} files"
-cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix --enable=warning,portability -D"json_array_foreach(a,i,v)=for(i=0;i<json_array_size(a)&&(v=json_array_get(a,i));i++)" -D"json_object_foreach(o,k,v)=for(k=json_object_iter_key(json_object_iter(o));k&&(v=json_object_iter_value(json_object_key_to_iter(k)));k=json_object_iter_key(json_object_iter_next(o,json_object_key_to_iter(k))))" --inline-suppr --suppressions-list=.cppcheck -Isrc -I"$build/src" -j "$(nproc)" -D__x86_64__ -D_GNU_SOURCE "${units[@]}"
+cppcheck --quiet --error-exitcode=1 --std=c11 --library=scripts/cppcheck.cfg --enable=warning,portability --inline-suppr --suppressions-list=.cppcheck \
+	-Isrc -I"$build/src" -j "$(nproc)" -D__x86_64__ -D_GNU_SOURCE "${units[@]}"
 echo "clang-tidy: ${#units[@]} files"
-printf '%s\n' "${units[@]}" | xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p "$build" --extra-arg=-Wno-unknown-warning-option --extra-arg=-Xclang --extra-arg=-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang 2>/dev/null
+printf '%s\n' "${units[@]}" | xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p "$build" --extra-arg=-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang 2>/dev/null
 echo "lint: clean"

@@ -49,6 +49,7 @@ static int refuse_network_fs(const char *dir, struct sp_err *err)
 	struct statfs fs;
 	const char *name;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): the analyzer does not see that sp_fail returns -1, so that dir is set here */
 	if (statfs(dir, &fs) != 0) return sp_fail(err, SP_E_IO, errno, "statfs %s", dir);
 	if (!(name = sp_sqlite_network_fs((unsigned long)fs.f_type))) return 0;
 	return sp_fail(err, SP_E_UNSUPPORTED, 0,
