@@ -210,7 +210,7 @@ static bool await_exec(struct sp_slot *s, struct sp_prepared *c, struct sp_note 
 		struct sp_inner m = {.type = SP_IN_ERROR, .u.error = n.error};
 		sp_slot_answer(s, &m, NULL, 0);
 	} else {
-		sp_slot_refuse(s, SP_BOX_E_SETUP, 0,
+		sp_slot_refuse(s, SP_BOX_E_FILES, ENOMEM,
 		        "the container was killed before the program began: its files or its set-up took more than the memory limit");
 	}
 	return false;

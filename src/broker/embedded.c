@@ -75,7 +75,8 @@ static bool enqueue(struct embedded *e, const struct sp_id *id, enum sp_class cl
 	}
 	uint32_t i = e->free_list, *chain = bucket(e, id);
 	SP_BUG_ON(i == 0);
-	e->free_list = e->nodes[i].next; /* NOLINT(clang-analyzer-core.NullDereference): nodes and buckets are made with the queue, and none is freed before it */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): nodes are made with the queue and outlive this */
+	e->free_list = e->nodes[i].next;
 	e->nodes[i] = (struct node){.id = *id, .chain = *chain, .class_ = (uint8_t)class_, .wants_reply = wants_reply};
 	*chain = i;
 	struct queue *q = &e->queues[class_];
