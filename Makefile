@@ -53,6 +53,12 @@ clang:
 	@[ -d build-clang ] || CC=clang meson setup build-clang . -Dwerror=true >/dev/null
 	ninja -C build-clang -j $(JOBS)
 
+bench: build ## figures for docs/benchmarks.md; on an otherwise idle machine
+	@scripts/deps.sh bench
+	@ninja --quiet -C $(BUILD) bench/store_bench bench/box_bench
+	$(SUDO) env -i PATH=/usr/bin:/bin SERAPIS_BOX=$(abspath $(BUILD))/src/box/serapis-box $(abspath $(BUILD))/bench/box_bench
+	$(BUILD)/bench/store_bench
+
 lint: build ## formatting, clang-tidy, cppcheck
 	@scripts/lint.sh $(BUILD)
 

@@ -33,6 +33,7 @@ test|nodejs|/usr/bin/node|programs of the corpus
 test|curl|/usr/bin/curl|examples of the README
 test|procps|/usr/bin/ps|tests look for left-over processes
 test|iproute2|/usr/sbin/ip|tests look at namespaces
+bench|bubblewrap|/usr/bin/bwrap|the baseline of cold starts
 lint|clang|/usr/bin/clang|second compiler
 lint|clang-format|/usr/bin/clang-format|formatting
 lint|clang-tidy|/usr/bin/clang-tidy|static analysis

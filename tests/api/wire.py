@@ -14,7 +14,7 @@ class Answer:
 class Wire:
     """A connection. Reads fail the test after `patience` seconds: nothing here asserts how long something took."""
 
-    def __init__(self, port, patience=20, host="127.0.0.1"):
+    def __init__(self, port, patience=60, host="127.0.0.1"):
         self.sock = socket.create_connection((host, port), timeout=patience)
         self.buf = b""
 
