@@ -137,7 +137,8 @@ int main(int argc, char **argv)
 	int rounds = argc > 1 ? atoi(argv[1]) : 100;
 	if (rounds < 1 || rounds > ROUNDS_MAX) return 2;
 	struct sp_err err;
-	struct sp_runtime *rt = sp_runtime_open("native", &(struct sp_runtime_options){.slots = 1, .box_path = getenv("SERAPIS_BOX")}, &err);
+	struct sp_runtime *rt =
+	        sp_runtime_open("native", &(struct sp_runtime_options){.slots = 1, .box_path = getenv("SERAPIS_BOX")}, &err);
 	if (!rt) {
 		fprintf(stderr, "%s\n", err.msg);
 		return 1;

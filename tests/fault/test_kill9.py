@@ -32,10 +32,11 @@ class Load(threading.Thread):
         while not self.halt.is_set():
             language, code, expected = self.random.choice(PROGRAMS)
             body = {"code": code}
-            if self.random.random() < 0.6:
+            if self.random.random() < 0.75:
                 body["async"] = True
+                time.sleep(0.03)  # more would only fill the queue
             else:
-                body["wait_ms"] = 3000
+                body["wait_ms"] = 1500
             try:
                 r = requests.post(f"{self.service.url}/v1/eval/{language}", json=body, timeout=20)
             except requests.RequestException:
@@ -66,7 +67,6 @@ def test_kill_9_of_service_and_box_loses_nothing(seed, capsys):
     print(f"seed {seed} (repeat with SERAPIS_SEED={seed})")
     before = set(processes())
     mounts_before = open("/proc/self/mounts").read()
-    cgroups_before = set(cgroup_dirs())
     killed = {"service": 0, "box": 0, "stub": 0}
     service = Service("--slots", "2", "--queue-max-waiting", "400", "--lease-renew", "1s", "--lease-duration", "3s").start()
     clients = [Load(service, seed + i) for i in range(4)]
@@ -122,11 +122,11 @@ def test_kill_9_of_service_and_box_loses_nothing(seed, capsys):
         stray = {p: n for p, (_, n) in processes().items() if p not in before and (n.startswith("serapis") or n in ("ruby", "node"))}
         assert not stray, f"left behind: {stray}"
         assert open("/proc/self/mounts").read() == mounts_before, "a mount was left behind"
-        assert not [d for d, tasks in cgroup_dirs().items() if tasks and d not in cgroups_before], "a cgroup with tasks was left behind"
+        assert not [d for d, tasks in cgroup_dirs().items() if tasks], "a cgroup with tasks was left behind"
         # Empty directories may wait for the next start, which removes them.
         service.start()
         assert service.stop() == 0
-        wait_for(lambda: not set(cgroup_dirs()) - cgroups_before, 10, "no cgroup directory of ours")
+        wait_for(lambda: not cgroup_dirs(), 10, "no cgroup directory of ours")
     finally:
         for c in clients:
             c.halt.set()

@@ -3,6 +3,7 @@
 
 SERAPIS_BUILD names the build directory (default: build/ of this tree). Everything is on loopback, on a free port.
 """
+import fcntl
 import os
 import pathlib
 import shutil
@@ -60,15 +61,23 @@ def descendants(pid, table=None):
 
 
 def cgroup_dirs():
-    """Every cgroup directory that a box made, with its tasks."""
-    out = {}
+    """Every cgroup directory of a box that is dead (a living one holds a lock on its memory directory), with its tasks."""
+    found, live = {}, set()
     for root, dirs, _ in os.walk("/sys/fs/cgroup"):
-        if "/serapis-box-" in root:
-            try:
-                out[root] = pathlib.Path(root, "cgroup.procs").read_text().split()
-            except OSError:
-                pass
-    return out
+        if "/serapis-box-" not in root:
+            continue
+        try:
+            found[root] = pathlib.Path(root, "cgroup.procs").read_text().split()
+            fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            live.add(pathlib.Path(root).name)
+        finally:
+            os.close(fd)
+    return {d: tasks for d, tasks in found.items() if not live & set(pathlib.Path(d).parts)}
 
 
 class Service:
