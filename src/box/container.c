@@ -63,10 +63,18 @@ static void note_sink(int fd, const struct sp_box_error *e)
 	(void)!write(fd, &n, sizeof n); /* nobody is left to be told when the launcher is gone */
 }
 
+static rlim_t within(rlim_t want, int resource)
+{
+	/* A hard limit of the service's environment that is lower stays: raising it would need a capability on the host. */
+	struct rlimit now;
+	return getrlimit(resource, &now) == 0 && now.rlim_max < want ? now.rlim_max : want;
+}
+
 int sp_container_prepare(const char **what)
 {
 	/* What the kernel would let accumulate on the slot's ids over many runs, or spend of the host on one (box-rules.md 11). CORE is 1, not 0: a
-	 * limit of 0 does not stop a core_pattern that is a pipe, and its handler would run as the host's root on memory that the program made (21). */
+	 * limit of 0 does not stop a core_pattern that is a pipe, and its handler would run as the host's root on memory that the program made (21);
+	 * where the service's hard limit is 0 the stub has seen to it (main.c). */
 	static const struct {
 		int what;
 		rlim_t value;
@@ -74,8 +82,10 @@ int sp_container_prepare(const char **what)
 	        {RLIMIT_RTPRIO, 0}};
 
 	*what = "setting the slot's resource limits";
-	for (size_t i = 0; i < SP_COUNT(limits); i++)
-		if (setrlimit(limits[i].what, &(struct rlimit){limits[i].value, limits[i].value}) < 0) return -1;
+	for (size_t i = 0; i < SP_COUNT(limits); i++) {
+		rlim_t v = within(limits[i].value, limits[i].what);
+		if (setrlimit(limits[i].what, &(struct rlimit){v, v}) < 0) return -1;
+	}
 	umask(022);
 
 	/* The bounding set ends what an exec could ever give back; the launcher itself, which never execs, keeps what it has. NOROOT: even uid 0 of this
@@ -109,13 +119,6 @@ struct work {
 };
 
 /* ---- program */
-
-static rlim_t within(rlim_t want, int resource)
-{
-	/* A hard limit of the service's environment that is lower stays: raising it would need a capability on the host. */
-	struct rlimit now;
-	return getrlimit(resource, &now) == 0 && now.rlim_max < want ? now.rlim_max : want;
-}
 
 static void set_limits(const struct sp_box_step *s)
 {

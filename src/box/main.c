@@ -35,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -146,6 +147,24 @@ static int wait_for_box(pid_t box, int box_fd)
 	}
 }
 
+/*
+ * Core dumps of programs must not reach the host's handler (box-rules.md 21): a limit of exactly 1 stops it, a limit of 0 does not. A service that was started with a hard limit of 0 (sudo and
+ * su do that) can only be raised to 1 here, while there may be a capability for it; where that is refused it does no harm unless the host hands core dumps to a program.
+ */
+static void settle_core_limit(void)
+{
+	struct rlimit now;
+	char first = 0;
+	if (setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1}) == 0) return;
+	if (getrlimit(RLIMIT_CORE, &now) < 0) sp_die(SP_BOX_E_HOST, errno, "RLIMIT_CORE");
+	sp_autoclose int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, &first, 1) != 1 || first == '|' || first == '@')
+		sp_die(SP_BOX_E_HOST, 0,
+		        "this host hands core dumps to a program (kernel.core_pattern) and the service was started with a hard core limit "
+		        "of 0, which does not stop that: start it with "
+		        "LimitCORE=1 or more (prlimit --core=1)");
+}
+
 static void SP_NORETURN stub(const char *policy_file, int control)
 {
 	static struct sp_policy policy;
@@ -158,6 +177,7 @@ static void SP_NORETURN stub(const char *policy_file, int control)
 	if (geteuid() != 0)
 		sp_die(SP_BOX_E_HOST, 0,
 		        "serapis-box must be started as root: without it, this version cannot make user ids and cgroups for the slots");
+	settle_core_limit();
 	if (sp_policy_load(&policy, policy_file, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 
 	/* Safe: own cgroup only, names chosen here; see cgroup1.c. */

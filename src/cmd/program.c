@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/program.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
+#include "core/result.h"
 
 /* More than any server takes; keeps a mistaken argument (a disk image) from filling the memory. */
 #define FILE_MAX ((size_t)64 << 20)
@@ -198,5 +200,9 @@ int sp_program_show(const json_t *e)
 	if (!status || !strcmp(status, "failed") || !strcmp(status, "canceled")) return SP_EXIT_OURS;
 	if (!strcmp(status, "timeout")) return SP_EXIT_TIMEOUT;
 	if (json_is_integer(code)) return (int)json_integer_value(code);
+	/* As a shell tells it. */
+	const char *name = json_string_value(json_object_get(e, "signal"));
+	for (int sig = 1; name && sig <= SIGRTMAX; sig++)
+		if (!strcmp(name, sp_signal_name(sig))) return 128 + sig;
 	return SP_EXIT_OURS;
 }
