@@ -51,7 +51,7 @@ if ! answer=$(curl -sS -f "$url/readyz" 2>&1); then
 fi
 
 try() {
-	printf '\n$ curl --json %q %s/v1/eval/%s\n' "$2" "$url" "$1"
+	printf "\n$ curl --json '%s' %s/v1/eval/%s\n" "$2" "$url" "$1"
 	curl -sS --json "$2" "$url/v1/eval/$1"
 }
 echo "Serapis serves on $url (a page for the browser, the API under /v1). Log: $log"
