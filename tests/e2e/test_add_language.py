@@ -11,6 +11,7 @@ import yaml
 from support.service import SERAPIS, SOURCE, Service
 
 PAGE = (SOURCE / "docs" / "languages.md").read_text()
+KLINGON = 'id: klingon\nname: Klingon\nsource: main.k\nrun: [tlhIngan, "{entry}"]\nversion: {command: [tlhIngan, --version], pattern: "([0-9]+)"}\n'
 SHIPPED = SOURCE / "share" / "languages"
 
 
@@ -26,7 +27,7 @@ def service(tmp_path_factory):
     for f in SHIPPED.iterdir():
         shutil.copy(f, directory)
     (directory / "awk.yaml").write_text(block("yaml"))
-    (directory / "klingon.yaml").write_text('id: klingon\nname: Klingon\nsource: main.k\nrun: [tlhIngan, "{entry}"]\nversion: {command: [tlhIngan, --version], pattern: "([0-9]+)"}\n')
+    (directory / "klingon.yaml").write_text(KLINGON)
     with Service("--languages-dir", directory) as s:
         yield s
 
@@ -71,6 +72,16 @@ def test_what_is_missing_is_unavailable_and_nothing_else(service):
     answer = service.eval("klingon", code="x")
     assert answer.status_code == 503 and "tlhIngan" in answer.text and "language_unavailable" in answer.text, answer.text
     assert service.eval("c", code="int main(void) { return 0; }").json()["verdict"] == "ok"
+
+
+def test_doctor_takes_a_missing_language_for_no_fault(tmp_path):
+    (tmp_path / "klingon.yaml").write_text(KLINGON)
+    doctor = [SERAPIS, "doctor", "--languages-dir", tmp_path]
+    got = subprocess.run(doctor, capture_output=True, text=True, timeout=60)
+    assert got.returncode == 1 and "missing languages: none of the 1 that are defined can be run" in got.stdout, got.stdout
+    shutil.copy(SHIPPED / "c.yaml", tmp_path)
+    got = subprocess.run(doctor, capture_output=True, text=True, timeout=60)
+    assert got.returncode == 0 and "note    language klingon: " in got.stdout and "ok      language c: " in got.stdout, got.stdout
 
 
 # Found by the name that people and files have for it.
