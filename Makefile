@@ -10,7 +10,7 @@ SERAPIS = $(BUILD)/src/cmd/serapis
 # The box's tests need root; everything else does not care.
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 # Compilers and interpreters must not see the caller's odd settings; sudo would drop what the tests need.
-TEST_ENV = env SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+TEST_ENV = env SERAPIS_LONG=$(SERAPIS_LONG) SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
 .PHONY: all deps build run check check-fast check-long lint format clean asan tsan clang bench
 all: build
@@ -31,7 +31,7 @@ run: ## start everything on embedded defaults and show a Node and a Ruby program
 	@PORT=$(PORT) BUILD=$(BUILD) scripts/run.sh
 
 check: build ## all tests that a change must pass (≤ 12 minutes on 2 cores)
-	@scripts/deps.sh test
+	@scripts/deps.sh test $(if $(filter 1,$(SERAPIS_LONG)),test-long)
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes 1 --suite box
 	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, lint.
+# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, test-long, lint.
 # usage: scripts/deps.sh GROUP...
 set -euo pipefail
 
@@ -30,10 +30,18 @@ test|python3-pytest||tests against the running service
 test|python3-requests||tests against the running service
 test|ruby|/usr/bin/ruby|programs of the corpus
 test|nodejs|/usr/bin/node|programs of the corpus
+test|bash|/usr/bin/bash|programs of the corpus
+test|perl|/usr/bin/perl|programs of the corpus
+test|php-cli|/usr/bin/php|programs of the corpus
+test|php-mbstring||programs of the corpus
+test|lua5.4|/usr/bin/lua5.4|programs of the corpus
+test|mandoc|/usr/bin/mandoc|checks the manual pages
 test|curl|/usr/bin/curl|examples of the README
 test|procps|/usr/bin/ps|tests look for left-over processes
 test|iproute2|/usr/sbin/ip|tests look at namespaces
 bench|bubblewrap|/usr/bin/bwrap|the baseline of cold starts
+test-long|default-jdk-headless|/usr/bin/javac|programs of the corpus (300 MB)
+test-long|golang-go|/usr/bin/go|programs of the corpus (400 MB)
 lint|clang|/usr/bin/clang|second compiler
 lint|clang-format|/usr/bin/clang-format|formatting
 lint|clang-tidy|/usr/bin/clang-tidy|static analysis

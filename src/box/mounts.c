@@ -28,6 +28,17 @@
 static const char *const host_etc_dirs[] = {"ld.so.conf.d", "ssl/certs", "ca-certificates", "alternatives"};
 static const char *const host_etc_files[] = {"ld.so.cache", "ld.so.conf", "ca-certificates.conf", "localtime", "mime.types"};
 
+/*
+ * Debian keeps parts of each JDK in /etc/java-<n>-openjdk and the JVM does not start without them: the list of its VMs (jvm-<arch>.cfg, found by its ending)
+ * and these. They are the packages' own text about algorithms, policies and log levels. Files are named one by one because the directory is also where an
+ * administrator puts keystores, JMX passwords and proxies (management/, net.properties), and those stay outside. A file that not every user of the host may
+ * read is passed over in any case: whoever copies here has no right over the host's files.
+ */
+static const char *const host_java_files[] = {"logging.properties", "security/java.security", "security/java.policy",
+        "security/default.policy", "security/blocked.certs", "security/policy/unlimited/default_US_export.policy",
+        "security/policy/unlimited/default_local.policy"};
+#define JAVAS_MAX 8
+
 static const struct {
 	const char *name, *text;
 } generated[] = {
@@ -214,6 +225,52 @@ static int fill_dev(int dir, struct sp_err *err)
 	return 0;
 }
 
+static bool is_java(const char *name)
+{
+	if (strncmp(name, "java-", 5) != 0) return false;
+	size_t digits = strspn(name + 5, "0123456789");
+	return digits > 0 && digits < 4 && strcmp(name + 5 + digits, "-openjdk") == 0;
+}
+
+/* One JDK's configuration; `name` is its directory in /etc. */
+static int fill_java(int dir, const char *name)
+{
+	char to[128], from[160];
+	snprintf(from, sizeof from, "/oldroot/etc/%.20s", name);
+	snprintf(to, sizeof to, "etc/%.20s/security/policy/unlimited", name);
+	DIR *d = opendir(from);
+	if (!d) return 0;
+	int rc = mkdir_p_at(dir, to);
+	for (struct dirent *e; rc == 0 && (e = readdir(d));) {
+		size_t n = strlen(e->d_name);
+		if (n > 40 || strncmp(e->d_name, "jvm-", 4) != 0 || strcmp(e->d_name + n - 4, ".cfg") != 0) continue;
+		snprintf(to, sizeof to, "etc/%.20s/%.40s", name, e->d_name);
+		snprintf(from, sizeof from, "/oldroot/etc/%.20s/%.40s", name, e->d_name);
+		rc = copy_into(dir, to, from);
+	}
+	closedir(d);
+	for (size_t i = 0; rc == 0 && i < SP_COUNT(host_java_files); i++) {
+		snprintf(to, sizeof to, "etc/%.20s/%s", name, host_java_files[i]);
+		snprintf(from, sizeof from, "/oldroot/etc/%.20s/%s", name, host_java_files[i]);
+		rc = copy_into(dir, to, from);
+	}
+	return rc;
+}
+
+static int fill_javas(int dir, struct sp_err *err)
+{
+	DIR *d = opendir("/oldroot/etc");
+	int rc = 0, found = 0;
+	if (!d) return sp_fail(err, SP_E_IO, errno, "reading /etc");
+	for (struct dirent *e; rc == 0 && found < JAVAS_MAX && (e = readdir(d));) {
+		if (!is_java(e->d_name)) continue;
+		found++;
+		if ((rc = fill_java(dir, e->d_name)) < 0) sp_fail(err, SP_E_IO, errno, "copying /etc/%.20s", e->d_name);
+	}
+	closedir(d);
+	return rc;
+}
+
 /* Generated files over those of an image, where it has them as regular files; in the host root they are the only ones. */
 static int fill_etc(int dir, bool host, struct sp_err *err)
 {
@@ -237,7 +294,7 @@ static int fill_etc(int dir, bool host, struct sp_err *err)
 		snprintf(path, sizeof path, "/oldroot/etc/%s", host_etc_files[i]);
 		if (copy_into(dir, name, path) < 0) return sp_fail(err, SP_E_IO, errno, "copying /%s", name);
 	}
-	return 0;
+	return host ? fill_javas(dir, err) : 0;
 }
 
 static int build_template(const struct build *b, const struct sp_policy *p, unsigned root, struct sp_err *err)

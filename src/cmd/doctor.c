@@ -68,16 +68,22 @@ static void check_languages(const struct sp_config *cfg)
 		struct sp_runtime_info info;
 		sp_runtime_info(rt, &info);
 		say(true, "containers: %s, %s", info.name, info.isolation);
+		size_t available = 0;
 		for (size_t i = 0; i < ls->n; i++) {
 			struct sp_language_state st = {.available = false};
-			if (sp_probe_language(rt, 0, &ls->list[i], &st, &err) < 0)
+			int rc = sp_probe_language(rt, 0, &ls->list[i], &st, &err);
+			/* Nobody needs all of them: what is not installed (INVALID: its command cannot be executed) is not offered, and that is no fault of the host. */
+			if (rc < 0 && err.code != SP_E_INVALID)
 				say(false, "language %s: %s", ls->list[i].id, err.msg);
 			else if (st.available)
 				say(true, "language %s: %s %s", ls->list[i].id, ls->list[i].name, st.version);
 			else
-				say(false, "language %s: %s; install it where the containers see it (/usr), or remove its definition",
-				        ls->list[i].id, st.why);
+				printf("%-8slanguage %s: %s; to offer it, install it where the containers see it (/usr)\n", "note",
+				        ls->list[i].id, rc < 0 ? err.msg : st.why);
+			available += st.available;
 		}
+		if (!available)
+			say(false, "languages: none of the %zu that are defined can be run; install the interpreter of one of them", ls->n);
 		sp_runtime_close(rt);
 	}
 	sp_languages_free(ls);

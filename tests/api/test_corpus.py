@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Every program of tests/corpus gives through the service what it gives bare."""
 import pytest
+from support.service import LONG
 
 import corpus_runner
 
-PROGRAMS = corpus_runner.programs()
+LANGUAGES = {**corpus_runner.LANGUAGES, **(corpus_runner.LONG_LANGUAGES if LONG else {})}
+PROGRAMS = corpus_runner.programs(languages=LANGUAGES)
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +26,14 @@ def test_same_as_bare(corpus, program):
         pytest.fail(str(e), pytrace=False)
 
 
-@pytest.mark.parametrize("language", corpus_runner.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_corpus_is_there(language):
-    assert sum(p.language == language for p in PROGRAMS) >= 50
+    assert sum(p.language == language for p in PROGRAMS) >= LANGUAGES[language]
+
+
+def test_every_language_has_a_corpus():
+    known = {**corpus_runner.LANGUAGES, **corpus_runner.LONG_LANGUAGES}
+    assert set(known) == {d.name for d in corpus_runner.CORPUS.iterdir() if d.is_dir()} == {f.stem for f in (corpus_runner.TREE / "share" / "languages").iterdir()}
 
 
 def program(directory, text, sidecar=None):

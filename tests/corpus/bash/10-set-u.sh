@@ -1,0 +1,4 @@
+set -u
+echo "${defined:-default}"
+echo "$missing"
+echo never

@@ -1,0 +1,3 @@
+echo printed before
+if true; then
+  echo "no fi"

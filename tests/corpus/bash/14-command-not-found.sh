@@ -1,0 +1,4 @@
+no-such-command argument
+echo $?
+./nothing-here
+echo $?

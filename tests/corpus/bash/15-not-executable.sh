@@ -1,0 +1,5 @@
+echo 'echo x' >plain
+./plain
+echo $?
+/usr
+echo $?

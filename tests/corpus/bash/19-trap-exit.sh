@@ -1,0 +1,3 @@
+trap 'echo at exit, status $?' EXIT
+echo body
+exit 3

@@ -1,0 +1,3 @@
+mapfile -t lines
+echo "${#lines[@]}"
+printf '<%s>' "${lines[@]}"

@@ -1,0 +1,2 @@
+while getopts ab: option; do echo "$option ${OPTARG-}"; done
+echo $OPTIND

@@ -1,0 +1,1 @@
+echo "$LEVEL $TEXT $HOME $PATH ${USER-no user}"

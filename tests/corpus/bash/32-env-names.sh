@@ -1,0 +1,1 @@
+env | cut -d= -f1 | sort

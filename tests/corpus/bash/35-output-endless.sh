@@ -1,0 +1,1 @@
+yes and on and on

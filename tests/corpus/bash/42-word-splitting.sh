@@ -1,0 +1,5 @@
+text='a  b   c'
+echo $text "$text"
+IFS=,
+set -- $(echo x,y,,z)
+echo $# "$*"

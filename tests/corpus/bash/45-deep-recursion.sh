@@ -1,0 +1,4 @@
+FUNCNEST=100
+f() { f; }
+f
+echo never

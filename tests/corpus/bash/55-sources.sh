@@ -1,0 +1,4 @@
+. lib/sum.sh
+sum 1 2
+source lib/bad.sh
+echo $?

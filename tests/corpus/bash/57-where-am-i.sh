@@ -1,0 +1,3 @@
+echo "$0 $PWD ${BASH_SOURCE[0]} $LINENO $SHLVL $- ~"
+pwd -P
+echo ~

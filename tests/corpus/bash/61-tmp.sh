@@ -1,0 +1,5 @@
+f=$(mktemp -d /tmp/corpus-XXXXXX)
+echo x >"$f/y"
+ls "$f"
+rm -r "$f"
+echo "$TMPDIR"

@@ -1,0 +1,4 @@
+echo before
+exec >&-
+echo after
+echo "status $?" >&2

@@ -1,0 +1,4 @@
+set -x
+x=1
+echo $x | cat
+set +x

@@ -1,0 +1,3 @@
+ulimit -n
+ulimit -s
+ulimit -f

@@ -1,0 +1,2 @@
+echo first
+exec sh -c 'echo "replaced: $0 $1"; exit 6' zero one

@@ -1,0 +1,4 @@
+mkfifo pipe
+echo through the fifo >pipe &
+cat pipe
+wait

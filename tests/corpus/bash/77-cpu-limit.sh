@@ -1,0 +1,2 @@
+echo before
+while :; do :; done

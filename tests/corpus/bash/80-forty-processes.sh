@@ -1,0 +1,4 @@
+for i in {1..40}; do sleep 0.2 & done
+wait
+jobs
+echo done

@@ -1,0 +1,1 @@
+﻿echo after a byte order mark

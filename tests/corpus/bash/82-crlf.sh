@@ -1,0 +1,4 @@
+echo carriage returns
+if true; then
+	echo x
+fi

@@ -1,0 +1,5 @@
+package main
+
+func main() {
+	x := [2]int{1, 2
+}

@@ -1,0 +1,7 @@
+io.stdout:setvbuf("no")
+print(os.execute("echo from the shell; exit 3"))
+local p = io.popen("cat; exit 4", "w")
+p:write("through cat\n")
+print(p:close())
+print(io.popen("printf 'a\\nb\\n'"):read("a"))
+print(os.execute("kill -9 $$"))

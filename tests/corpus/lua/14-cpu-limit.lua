@@ -1,0 +1,3 @@
+print("before")
+io.stdout:flush()
+while true do end

@@ -1,0 +1,3 @@
+END { print "END sees $?\n" }
+print "before\n";
+exit 42;

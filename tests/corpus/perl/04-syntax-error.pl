@@ -1,0 +1,2 @@
+print "never printed\n";
+my @a = (1, 2;

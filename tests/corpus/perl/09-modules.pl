@@ -1,0 +1,14 @@
+use strict;
+use warnings;
+use List::Util qw(sum max first shuffle);
+use Data::Dumper;
+use POSIX qw(floor strftime);
+use Time::Local;
+use Digest::SHA qw(sha256_hex);
+use JSON::PP;
+use File::Temp qw(tempdir);
+use Scalar::Util qw(blessed);
+$Data::Dumper::Sortkeys = 1;
+print sum(1 .. 10), max(3, 9, 2), first { $_ > 3 } (1 .. 9);
+print "\n", Dumper({ a => [1, 2], b => undef }), strftime("%F", gmtime 0), " ", floor(-1.5), "\n", sha256_hex("x"), "\n";
+print JSON::PP->new->canonical->encode({ x => [1, "2", undef], y => { z => 1.5 } }), "\n", -d tempdir(CLEANUP => 1) ? "tmp\n" : "no\n";

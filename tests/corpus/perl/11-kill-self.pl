@@ -1,0 +1,3 @@
+print STDERR "before\n";
+kill 9, $$;
+sleep 5;

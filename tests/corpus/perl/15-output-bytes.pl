@@ -1,0 +1,3 @@
+binmode STDOUT;
+print map chr, 0 .. 255;
+print STDERR "\xff\xfe";

@@ -1,0 +1,4 @@
+<?php
+register_shutdown_function(function () { echo "at the end\n"; });
+echo "before\n";
+exit(42);

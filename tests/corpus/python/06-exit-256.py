@@ -1,0 +1,5 @@
+# Only the low eight bits arrive.
+import sys
+
+print("before")
+sys.exit(256)

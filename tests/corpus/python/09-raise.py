@@ -1,0 +1,10 @@
+def inner():
+    raise ValueError("it went wrong")
+
+
+def outer():
+    inner()
+
+
+print("start")
+outer()

@@ -1,0 +1,2 @@
+row = {"name": None}
+print(row["name"].upper())

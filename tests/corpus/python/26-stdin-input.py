@@ -1,0 +1,2 @@
+print(input("prompt: ").upper())
+print(len(input()))

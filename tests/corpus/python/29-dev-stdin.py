@@ -1,0 +1,1 @@
+print(repr(open("/dev/stdin").read()))

@@ -1,0 +1,4 @@
+import sys
+
+for a in sys.argv:
+    print(repr(a))

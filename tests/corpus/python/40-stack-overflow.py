@@ -1,0 +1,5 @@
+def deep(n):
+    return deep(n + 1)
+
+
+deep(0)

@@ -1,0 +1,3 @@
+import bad
+
+bad.run(4)

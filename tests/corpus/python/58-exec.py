@@ -1,0 +1,4 @@
+import os
+
+print("first", flush=True)
+os.execvp("echo", ["echo", "replaced", "by exec"])

@@ -1,0 +1,9 @@
+import os
+
+r, w = os.pipe()
+os.close(r)
+try:
+    os.write(w, b"x")
+except BrokenPipeError as e:
+    print(e)
+print(os.popen("yes | head -n 2").read())

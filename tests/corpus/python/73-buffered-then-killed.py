@@ -1,0 +1,7 @@
+import os
+import signal
+import sys
+
+print("lost")
+print("kept", file=sys.stderr)
+os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,3 @@
+print("carriage returns")
+print("""in
+text""")
