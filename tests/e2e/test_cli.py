@@ -42,9 +42,9 @@ def test_a_signal_is_128_and_its_number(command, tmp_path):
 
 
 def test_a_timeout_is_124_and_keeps_what_was_printed(command, tmp_path):
-    r = serapis(*command, write(tmp_path, "p.rb", "puts 1; $stdout.flush; sleep"), "--limit", "wall_ms=400")
+    r = serapis(*command, write(tmp_path, "p.rb", "puts 1; $stdout.flush; sleep"), "--limit", "wall_ms=2000")
     assert (r.returncode, r.stdout) == (124, "1\n")
-    assert r.stderr == "serapis: wall_limit: stopped after 400 ms of wall time (limit wall_ms)\n"
+    assert r.stderr == "serapis: wall_limit: stopped after 2000 ms of wall time (limit wall_ms)\n"
 
 
 def test_a_compile_error_goes_to_stderr(command, tmp_path):
