@@ -12,7 +12,7 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 # Compilers and interpreters must not see the caller's odd settings; sudo would drop what the tests need.
 TEST_ENV = env SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
-.PHONY: all deps build run check check-fast check-long lint format clean asan tsan clang bench
+.PHONY: all deps build run check check-fast check-long lint format clean asan tsan clang bench vm-check
 all: build
 
 deps: ## install missing Debian packages, saying what and why
@@ -39,6 +39,10 @@ check: build ## all tests that a change must pass (≤ 12 minutes on 2 cores)
 check-long: lint asan tsan clang ## everything, with sanitizers, both compilers and long fault runs
 	SERAPIS_LONG=1 $(MAKE) check
 
+vm-check: build ## the box on cgroup v2 under systemd, in an emulated machine (RECORD=1 writes docs/vm-check.md)
+	@scripts/deps.sh vm
+	@$(SUDO) scripts/vm-check.sh $(BUILD) $(if $(RECORD),--record)
+
 asan:
 	@[ -d build-asan ] || meson setup build-asan . -Db_sanitize=address,undefined -Dwerror=true >/dev/null
 	ninja -C build-asan -j $(JOBS)
@@ -60,4 +64,4 @@ format:
 	@git ls-files -z 'src/*.[ch]' 'tests/*.[ch]' 'bench/*.[ch]' | xargs -0 clang-format -i
 
 clean:
-	rm -rf build build-asan build-tsan build-clang
+	rm -rf build build-asan build-tsan build-clang build-vm

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, lint.
+# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, lint, vm.
 # usage: scripts/deps.sh GROUP...
 set -euo pipefail
 
@@ -32,6 +32,9 @@ test|nodejs|/usr/bin/node|programs of the corpus
 test|curl|/usr/bin/curl|examples of the README
 test|procps|/usr/bin/ps|tests look for left-over processes
 test|iproute2|/usr/sbin/ip|tests look at namespaces
+vm|mmdebstrap|/usr/bin/mmdebstrap|builds the Debian of the virtual machine
+vm|qemu-system-x86|/usr/bin/qemu-system-x86_64|emulates the machine
+vm|e2fsprogs|/sbin/mke2fs|makes its disk
 lint|clang|/usr/bin/clang|second compiler
 lint|clang-format|/usr/bin/clang-format|formatting
 lint|clang-tidy|/usr/bin/clang-tidy|static analysis

@@ -42,12 +42,19 @@ static bool read_line(const char *path, char *out, size_t size)
 	return ok;
 }
 
-static void check_kernel(void)
+static bool is_at_least(int major, int minor)
 {
 	struct utsname u;
-	int major = 0, minor = 0;
-	if (uname(&u) == 0) (void)!sscanf(u.release, "%d.%d", &major, &minor);
-	bool ok = major > 5 || (major == 5 && minor >= 12);
+	int is[2] = {0, 0};
+	if (uname(&u) == 0) (void)!sscanf(u.release, "%d.%d", &is[0], &is[1]);
+	return is[0] > major || (is[0] == major && is[1] >= minor);
+}
+
+static void check_kernel(void)
+{
+	struct utsname u = {0};
+	bool ok = is_at_least(5, 12);
+	uname(&u);
 	say(ok, "kernel", "%s%s", u.release, ok ? "" : ": needs 5.12 or later, for mount_setattr");
 }
 
@@ -55,7 +62,7 @@ static void check_kernel(void)
 static void check_namespaces(void)
 {
 	pid_t pid = sp_sys_clone(
-	        CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP, NULL);
+	        CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP, NULL, -1);
 	if (pid == 0) {
 		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) _exit(2);
 		_exit(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=invisible") < 0 ? 3 : 0);
@@ -129,7 +136,9 @@ int sp_box_check(const char *policy_file)
 	if (sp_cgroup_find(&cg, &err) < 0)
 		say(false, "cgroups", "%s", err.msg);
 	else
-		say(true, "cgroups", "v1; memory at %s", cg.path[SP_CG_MEMORY]);
+		say(true, "cgroups", "v%u; memory at %s", cg.version, cg.path[SP_CG_MEMORY]);
+	if (cg.version == 2 && !is_at_least(5, 19))
+		printf("%-8s%-18speak memory is what is in use at a program's end: memory.peak needs Linux 5.19\n", "note", "cgroups");
 	check_namespaces();
 	say(sp_seccomp_present(), "seccomp", "%s", sp_seccomp_present() ? "filter built in" : "this build has no filter");
 	check_host_root();

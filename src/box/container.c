@@ -21,6 +21,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -266,6 +267,8 @@ void sp_container_init(const struct sp_container *c)
 	int release[2], status;
 
 	sp_die_to(note_sink, c->report, false);
+	/* Here and not at the clone, where the namespace's root would be the launcher's group: this one is ours, and the program sees "/". */
+	if (unshare(CLONE_NEWCGROUP) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a cgroup namespace");
 	if (sp_mounts_enter(c->mounts, c->root, &what) < 0) sp_die(SP_BOX_E_SETUP, errno, "%s", what);
 	take_order(c->feed, &w);
 	if (w.files >= 0) unpack(w.files);

@@ -151,7 +151,7 @@ static void SP_NORETURN stub(const char *policy_file, int control)
 	static struct sp_policy policy;
 	static struct sp_cgroup_base cgroups;
 	struct sp_err err;
-	int alive[2], go[2], box_fd = -1;
+	int alive[2], go[2], box_fd = -1, home;
 
 	sp_die_to(control_sink, control, true);
 	shed_inheritance(control);
@@ -160,7 +160,7 @@ static void SP_NORETURN stub(const char *policy_file, int control)
 		        "serapis-box must be started as root: without it, this version cannot make user ids and cgroups for the slots");
 	if (sp_policy_load(&policy, policy_file, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 
-	/* Safe: own cgroup only, names chosen here; see cgroup1.c. */
+	/* Safe: own cgroup only, names chosen here; see cgroup.c. */
 	if (sp_cgroup_find(&cgroups, &err) < 0 || sp_cgroup_delegate(&cgroups, policy.ids_start, policy.ids_start, &err) < 0) {
 		sp_cgroup_remove(&cgroups);
 		sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
@@ -170,7 +170,9 @@ static void SP_NORETURN stub(const char *policy_file, int control)
 	/* Safe: the child's namespaces belong to a new user namespace in which it is root over nothing that exists. Its network namespace is empty and
 	 * stays so: the box needs none. */
 	struct sp_box box = {.policy = &policy, .cgroups = &cgroups, .control = control, .stub = alive[0]};
-	pid_t pid = sp_sys_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET, &box_fd);
+	home = sp_cgroup_box_home(&cgroups);
+	pid_t pid = sp_sys_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET, &box_fd, home);
+	if (home >= 0) close(home);
 	if (pid == 0) {
 		close(go[1]);
 		close(box_fd);

@@ -30,6 +30,13 @@ void bx_fail(const char *file, int line, const char *fmt, ...)
 	abort();
 }
 
+int bx_slow(void)
+{
+	const char *s = getenv("SERAPIS_TEST_SLOW");
+	int n = s ? atoi(s) : 1;
+	return n < 1 ? 1 : n > 100 ? 100 : n;
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec t;
@@ -136,11 +143,11 @@ void bx_cgroup_path(const struct bx *b, const char *controller, char *out, size_
 		if (!dir) continue;
 		*dir++ = 0;
 		dir[strcspn(dir, "\n")] = 0;
-		if (strcmp(list + 1, controller) != 0) continue;
-		char *last = strrchr(dir, '/');
-		BX_CHECK(last && strstr(dir, "/serapis-box-"));
+		if (b->ready.cgroup_version == 2 ? strcmp(line, "0:") != 0 : strcmp(list + 1, controller) != 0) continue;
+		char *id = strstr(dir, "/serapis-box-"), *last = id ? strchr(id + 1, '/') : NULL;
+		BX_CHECK(last);
 		*last = 0;
-		snprintf(out, size, "/sys/fs/cgroup/%s%s", controller, dir);
+		snprintf(out, size, "/sys/fs/cgroup/%s%s", b->ready.cgroup_version == 2 ? "" : controller, dir);
 	}
 	fclose(f);
 	BX_CHECK(out[0]);
@@ -254,12 +261,15 @@ struct sp_box_begin bx_default_begin(const struct bx_run *r)
 	return b;
 }
 
+uint64_t bx_wall_max = UINT64_C(600000000000), bx_cpu_max = UINT64_C(600000000000);
+
 struct sp_box_step bx_default_step(const struct bx_run *r)
 {
 	struct sp_box_step s = r->step;
 	if (!s.processes) s.processes = 64;
-	if (!s.wall_ns) s.wall_ns = 10 * UINT64_C(1000000000);
-	if (!s.cpu_ns) s.cpu_ns = 10 * UINT64_C(1000000000);
+	uint64_t time = (uint64_t)bx_slow() * 10 * UINT64_C(1000000000);
+	if (!s.wall_ns) s.wall_ns = time < bx_wall_max ? time : bx_wall_max;
+	if (!s.cpu_ns) s.cpu_ns = time < bx_cpu_max ? time : bx_cpu_max;
 	if (!s.memory_bytes) s.memory_bytes = 256 << 20;
 	if (!s.file_bytes) s.file_bytes = 64 << 20;
 	if (!s.open_files) s.open_files = 256;

@@ -2,6 +2,9 @@
 /*
  * Test library: starts serapis-box as the service would, speaks the protocol, runs commands. Whatever is wrong with the box itself fails the test at
  * once (bx_fail); what the program did is in struct bx_result. Every wait has a bound, so that a hang is a failure and not a stuck test run.
+ *
+ * SERAPIS_TEST_SLOW=N: this machine is N times slower than most (an emulated one). The waits and the default limits of steps grow by that; what is
+ * asserted does not change.
  */
 #ifndef SP_TEST_BOXCLIENT_H
 #define SP_TEST_BOXCLIENT_H
@@ -13,7 +16,8 @@
 
 #include "box/protocol.h"
 
-#define BX_WAIT_MS 20000
+int bx_slow(void); /* N, at least 1 */
+#define BX_WAIT_MS (20000 * bx_slow())
 
 struct bx {
 	pid_t stub;
@@ -40,7 +44,7 @@ void bx_start(struct bx *b, unsigned slots, const char *policy_text);
 void bx_stop(struct bx *b); /* closes the channels; the stub must end with status 0 */
 int bx_wait_stub(struct bx *b); /* its wait status, whatever it is */
 pid_t bx_child_of(pid_t parent); /* the one child of a process; -1: none */
-void bx_cgroup_path(const struct bx *b, const char *controller, char *out, size_t size); /* of the running box */
+void bx_cgroup_path(const struct bx *b, const char *controller, char *out, size_t size); /* of the running box; v2: the same for all */
 
 /* Messages. */
 void bx_send(int ch, uint32_t type, const struct sp_box_msg *m, const int *fds, unsigned nfds);
@@ -85,6 +89,7 @@ struct bx_result {
 
 struct sp_box_begin bx_default_begin(const struct bx_run *r);
 struct sp_box_step bx_default_step(const struct bx_run *r);
+extern uint64_t bx_wall_max, bx_cpu_max; /* of the test's policy: what the defaults keep to; 600 s unless set */
 
 void bx_begin(int ch, const struct bx_run *r); /* sends */
 void bx_step(int ch, const struct bx_run *r); /* sends */

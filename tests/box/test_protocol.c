@@ -25,6 +25,8 @@ static int slot;
 
 static int start(void **state)
 {
+	bx_wall_max = UINT64_C(20000000000);
+	bx_cpu_max = UINT64_C(10000000000);
 	bx_start(&box, 2, POLICY);
 	slot = box.slot[0];
 	return 0;
