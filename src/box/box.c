@@ -150,11 +150,13 @@ static unsigned take_ids(void)
 	return 0;
 }
 
+static bool single(void) { return g.b->ids->kind == SP_IDS_SINGLE; }
+
 static int write_map(pid_t pid, const char *file, unsigned ids)
 {
-	char path[48], map[96];
+	char path[48], map[96] = SP_SLOT_MAP_SINGLE;
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-	int n = snprintf(map, sizeof map, SP_SLOT_MAP, ids, ids + 1, ids + 2);
+	int n = single() ? (int)strlen(map) : snprintf(map, sizeof map, SP_SLOT_MAP, ids, ids + 1, ids + 2);
 	sp_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
 	return fd >= 0 && write(fd, map, (size_t)n) == n ? 0 : -1;
 }
@@ -165,8 +167,7 @@ static int start_launcher(struct slot *s)
 	int pair[2];
 
 	s->ids = 0;
-	s->ids = take_ids();
-	if (!s->ids) {
+	if (!single() && (s->ids = take_ids()) == 0) {
 		errno = EAGAIN;
 		return -1;
 	}
@@ -178,8 +179,12 @@ static int start_launcher(struct slot *s)
 		close(pair[1]);
 		return -1;
 	}
-	struct sp_launcher l = {
-	        .policy = g.b->policy, .cgroups = *g.b->cgroups, .slot = s->index, .generation = s->generation, .channel = pair[1]};
+	struct sp_launcher l = {.policy = g.b->policy,
+	        .cgroups = *g.b->cgroups,
+	        .slot = s->index,
+	        .generation = s->generation,
+	        .channel = pair[1],
+	        .single = single()};
 
 	/* Safe: the child is root of a user namespace below ours, in which only the three ids are mapped that are written next, by us. */
 	s->pid = sp_sys_clone(CLONE_NEWUSER | CLONE_NEWPID, &s->pidfd, home);
@@ -451,7 +456,7 @@ static void maybe_ready(void)
 		if (g.slots[i].state != SLOT_UP) return;
 	struct sp_box_msg m = {.type = SP_BOX_READY};
 	m.u.ready = (struct sp_box_ready){.slots = g.nslots,
-	        .enforced = SP_BOX_ENF_IDS | SP_BOX_ENF_NET | (sp_seccomp_present() ? SP_BOX_ENF_SECCOMP : 0u) |
+	        .enforced = (single() ? 0u : SP_BOX_ENF_IDS) | SP_BOX_ENF_NET | (sp_seccomp_present() ? SP_BOX_ENF_SECCOMP : 0u) |
 	                    (g.b->cgroups->version ? SP_BOX_ENF_MEMORY | SP_BOX_ENF_PIDS | SP_BOX_ENF_CPU : 0u),
 	        .cgroup_version = g.b->cgroups->version};
 	if (sp_box_send(g.b->control, &m, g.service_end, g.nslots) < 0) _exit(1);
@@ -634,6 +639,12 @@ static void hello(void)
 	while (nfds) close(fds[--nfds]);
 	if (m.type != SP_BOX_HELLO || g.nslots) sp_die(SP_BOX_E_REQUEST, 0, "unexpected message on the control channel");
 	unsigned n = m.u.hello.slots;
+	if (n > g.b->policy->slots_max && single() && !g.b->unsafe_rootless)
+		sp_die(SP_BOX_E_HOST, 0,
+		        "%u slots would all have the same user id, so that programs could reach each other: use one slot, start as root, "
+		        "or allow "
+		        "it with --unsafe-rootless (%s)",
+		        n, g.b->ids->why);
 	if (n < 1 || n > g.b->policy->slots_max)
 		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u", n, g.b->policy->slots_max);
 

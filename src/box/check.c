@@ -16,6 +16,7 @@
 #include "base/attr.h"
 #include "box/cgroup.h"
 #include "box/container.h"
+#include "box/ids.h"
 #include "box/policy.h"
 #include "box/sys.h"
 
@@ -31,6 +32,32 @@ static void say(bool ok, const char *what, const char *fmt, ...)
 	va_end(ap);
 	putchar('\n');
 	all_there &= ok;
+}
+
+static void note(const char *what, const char *fmt, ...) SP_PRINTF(2, 3);
+static void note(const char *what, const char *fmt, ...)
+{
+	va_list ap;
+	printf("%-8s%-18s", "note", what);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static void check_ids(const struct sp_policy *file)
+{
+	struct sp_policy p = *file;
+	struct sp_ids ids;
+
+	sp_ids_find(&ids, &p);
+	sp_ids_fit_policy(&ids, false, &p);
+	say(true, "policy", "%u roots, at most %u slots", p.nroots, p.slots_max);
+	if (ids.kind == SP_IDS_SINGLE)
+		note("ids", "one id for everything, hence one slot: %s", ids.why);
+	else
+		say(true, "ids", "%u to %u%s", ids.uid, ids.uid + ids.count - (ids.kind == SP_IDS_POLICY ? 1 : 2),
+		        ids.kind == SP_IDS_POLICY ? "" : ", of /etc/subuid");
 }
 
 static bool read_line(const char *path, char *out, size_t size)
@@ -126,17 +153,19 @@ int sp_box_check(const char *policy_file)
 	char text[256];
 
 	all_there = true;
-	say(geteuid() == 0, "root", "%s", geteuid() == 0 ? "started as root" : "must be started as root");
+	bool root = geteuid() == 0;
+	say(true, "root", "%s", root ? "started as root" : "started without root; what that costs is told below");
 	check_kernel();
 	if (sp_policy_load(&policy, policy_file, &err) < 0)
 		say(false, "policy", "%s", err.msg);
 	else
-		say(true, "policy", "%u roots, ids %u to %u, at most %u slots", policy.nroots, policy.ids_start,
-		        policy.ids_start + policy.ids_count - 1, policy.slots_max);
-	if (sp_cgroup_find(&cg, &err) < 0)
+		check_ids(&policy);
+	if (sp_cgroup_find(&cg, &err) == 0)
+		say(true, "cgroups", "v%u; memory at %s", cg.version, cg.path[SP_CG_MEMORY]);
+	else if (root)
 		say(false, "cgroups", "%s", err.msg);
 	else
-		say(true, "cgroups", "v%u; memory at %s", cg.version, cg.path[SP_CG_MEMORY]);
+		note("cgroups", "limits of memory, processes and cpu time are not enforced: %s", err.msg);
 	if (cg.version == 2 && !is_at_least(5, 19))
 		printf("%-8s%-18speak memory is what is in use at a program's end: memory.peak needs Linux 5.19\n", "note", "cgroups");
 	check_namespaces();

@@ -3,6 +3,8 @@
 #ifndef SP_BOX_CONTAINER_H
 #define SP_BOX_CONTAINER_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "box/mounts.h"
 #include "box/protocol.h"
@@ -12,7 +14,8 @@ struct sp_container {
 	const char *root; /* name of the template */
 	int feed; /* the order comes from here (inner.h) */
 	int report, ready; /* write ends of init's and of the program's pipe */
-	int cpu; /* for sp_cgroup_cpu_fd(), or -1 */
+	int cpu; /* for sp_cgroup_cpu_fd(), or -1: no cgroup */
+	bool single; /* the slot has one id, the run's */
 };
 
 /*

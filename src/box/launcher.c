@@ -126,7 +126,8 @@ static void set_up(struct sp_slot *s, struct sp_launcher *l)
 	/* Safe: root of the slot's user namespace, a child of the box's, which maps three ids of no other slot. Namespaces made here belong to it, and
 	 * no power in them reaches an object of the box's namespace or the host's. */
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) sp_die(SP_BOX_E_HOST, errno, "making a network and a mount namespace");
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+	if (!l->single &&
+	        (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0))
 		sp_die(SP_BOX_E_HOST, errno, "taking the slot's ids");
 	/* A change of uid makes a process non-dumpable, and then its files in /proc belong to the host's root: a program-to-be could not write its
 	 * oom_score_adj. Nobody else has this uid, and init and program are non-dumpable again from their own change of uid on. */

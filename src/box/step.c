@@ -94,7 +94,8 @@ static int prepare(struct sp_slot *s, struct sp_prepared *p)
 		        .feed = feed[1],
 		        .report = report[1],
 		        .ready = ready[1],
-		        .cpu = cgroup_of(s, p)->cpu};
+		        .cpu = cgroup_of(s, p)->cpu,
+		        .single = s->l->single};
 		/* Safe: everything the child can reach with its powers belongs to the slot's user namespace. It is in its cgroup from its first instruction
 		 * on, so nothing of a container, init's own work included, is ever charged to the launcher's. */
 		pid = sp_sys_clone(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, &p->pidfd, p->cg.dir);

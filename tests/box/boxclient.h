@@ -5,6 +5,10 @@
  *
  * SERAPIS_TEST_SLOW=N: this machine is N times slower than most (an emulated one). The waits and the default limits of steps grow by that; what is
  * asserted does not change.
+ *
+ * SERAPIS_TEST_UID=U: the box is started as this user, without root (and with --unsafe-rootless, as most tests use several slots). Then
+ * SERAPIS_TEST_ENFORCED says what the host can enforce so, as names like "seccomp,net"; test_run asserts that it is exactly this, and a test whose
+ * subject is not enforced has nothing to look at: it begins with bx_enforces().
  */
 #ifndef SP_TEST_BOXCLIENT_H
 #define SP_TEST_BOXCLIENT_H
@@ -44,7 +48,12 @@ void bx_start(struct bx *b, unsigned slots, const char *policy_text);
 void bx_stop(struct bx *b); /* closes the channels; the stub must end with status 0 */
 int bx_wait_stub(struct bx *b); /* its wait status, whatever it is */
 pid_t bx_child_of(pid_t parent); /* the one child of a process; -1: none */
-void bx_cgroup_path(const struct bx *b, const char *controller, char *out, size_t size); /* of the running box; v2: the same for all */
+uint32_t bx_expected(void); /* the bits of enum sp_box_enforced that this start must have */
+bool bx_enforces(const struct bx *b, uint32_t bits); /* says on stderr what is left out */
+int bx_test_uid(void); /* 0: the box runs as root */
+void bx_become_test_user(void); /* in a child, before the exec */
+void bx_cgroup_path(const struct bx *b, const char *controller, char *out,
+        size_t size); /* of the running box; v2: the same for all; without cgroups: "pid:" and the box's pid */
 
 /* Messages. */
 void bx_send(int ch, uint32_t type, const struct sp_box_msg *m, const int *fds, unsigned nfds);

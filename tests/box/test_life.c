@@ -51,11 +51,24 @@ static void set_scene(struct scene *s)
 	}
 }
 
+/* Without a cgroup: what descends from the box. */
+static int children_below(pid_t pid)
+{
+	char path[64];
+	int n = 0, child;
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &child) == 1) n += 1 + children_below(child);
+	if (f) fclose(f);
+	return n;
+}
+
 /* Tasks of the slots' cgroups ("s…" with all below them; "box" on v2 is the box itself); -1: the directory is gone. */
 static int tasks_below(const char *dir)
 {
 	char path[1024];
 	int n = 0, pid;
+	if (sscanf(dir, "pid:%d", &pid) == 1) return kill(pid, 0) < 0 ? -1 : children_below(pid);
 	DIR *d = opendir(dir);
 	if (!d) return -1;
 	for (struct dirent *e; (e = readdir(d));) {
@@ -355,6 +368,7 @@ static void sixty_four_slots(void **state)
 	int fds[SP_BOX_FDS_MAX];
 	unsigned uid[SP_BOX_SLOTS_MAX];
 	bx_start(&b, SP_BOX_SLOTS_MAX, "ids 200000 65536\n");
+	bool separate = bx_enforces(&b, SP_BOX_ENF_IDS);
 	for (unsigned i = 0; i < SP_BOX_SLOTS_MAX; i++) {
 		bx_begin(b.slot[i], &run);
 		bx_step(b.slot[i], &run);
@@ -364,8 +378,8 @@ static void sixty_four_slots(void **state)
 		bx_expect(b.slot[i], SP_BOX_BEGUN, &m, fds);
 		bx_collect(b.slot[i], &run, &r);
 		BX_EXITED(&r, 0);
-		assert_int_equal(sscanf(r.out, "%*u %*u %*u %*u %*u %*u %*u %u", &uid[i]), 1);
-		for (unsigned k = 0; k < i; k++) assert_true(uid[i] != uid[k]);
+		if (separate) assert_int_equal(sscanf(r.out, "%*u %*u %*u %*u %*u %*u %*u %u", &uid[i]), 1);
+		for (unsigned k = 0; k < i && separate; k++) assert_true(uid[i] != uid[k]);
 		bx_end(b.slot[i], &r);
 		bx_free(&r);
 	}
