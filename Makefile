@@ -12,7 +12,7 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 # Compilers and interpreters must not see the caller's odd settings; sudo would drop what the tests need.
 TEST_ENV = env SERAPIS_LONG=$(SERAPIS_LONG) SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
-.PHONY: all deps build run check check-fast check-long lint format clean asan tsan clang bench
+.PHONY: all deps build run check check-fast check-long lint format clean asan tsan clang bench vm-check check-rootless
 all: build
 
 deps: ## install missing Debian packages, saying what and why
@@ -36,8 +36,17 @@ check: build ## all tests that a change must pass (≤ 12 minutes on 2 cores)
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes 1 --suite box
 	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault
 
-check-long: lint asan tsan clang ## everything, with sanitizers, both compilers and long fault runs
+check-long: lint asan tsan clang ## everything, with sanitizers, both compilers, long fault runs and the box without root
 	SERAPIS_LONG=1 $(MAKE) check
+	$(MAKE) check-rootless
+
+# As a user with no range of ids and no cgroup of his own: what then is enforced is asserted, test by test.
+check-rootless: build
+	$(SUDO) $(TEST_ENV) SERAPIS_TEST_UID=$$(id -u nobody) SERAPIS_TEST_ENFORCED=seccomp,net meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes 1 --suite box
+
+vm-check: build ## the box on cgroup v2 under systemd, in an emulated machine (RECORD=1 writes docs/vm-check.md)
+	@scripts/deps.sh vm
+	@$(SUDO) scripts/vm-check.sh $(BUILD) $(if $(RECORD),--record)
 
 asan:
 	@[ -d build-asan ] || meson setup build-asan . -Db_sanitize=address,undefined -Dwerror=true >/dev/null
@@ -66,4 +75,4 @@ format:
 	@git ls-files -z 'src/*.[ch]' 'tests/*.[ch]' 'bench/*.[ch]' | xargs -0 clang-format -i
 
 clean:
-	rm -rf build build-asan build-tsan build-clang
+	rm -rf build build-asan build-tsan build-clang build-vm

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, test-long, lint.
+# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, test-long, bench, lint, vm.
 # usage: scripts/deps.sh GROUP...
 set -euo pipefail
 
@@ -42,6 +42,9 @@ test|iproute2|/usr/sbin/ip|tests look at namespaces
 bench|bubblewrap|/usr/bin/bwrap|the baseline of cold starts
 test-long|default-jdk-headless|/usr/bin/javac|programs of the corpus (300 MB)
 test-long|golang-go|/usr/bin/go|programs of the corpus (400 MB)
+vm|mmdebstrap|/usr/bin/mmdebstrap|builds the Debian of the virtual machine
+vm|qemu-system-x86|/usr/bin/qemu-system-x86_64|emulates the machine
+vm|e2fsprogs|/sbin/mke2fs|makes its disk
 lint|clang|/usr/bin/clang|second compiler
 lint|clang-format|/usr/bin/clang-format|formatting
 lint|clang-tidy|/usr/bin/clang-tidy|static analysis

@@ -54,7 +54,7 @@ struct slot {
 	unsigned index, generation, ids; /* ids: the lowest of three */
 	pid_t pid;
 	int chan, lchan, pidfd; /* service's channel, launcher's channel, launcher */
-	int cpu, run; /* cpuacct.usage; init of the step that runs, or -1 */
+	int cpu, run; /* of the step that runs: cpu time of its cgroup, its init; or -1 */
 	uint32_t pending[SP_BOX_PENDING_MAX]; /* inner types that the launcher owes an answer to */
 	unsigned npending, nheld;
 	struct held held[SP_BOX_PENDING_MAX];
@@ -150,11 +150,13 @@ static unsigned take_ids(void)
 	return 0;
 }
 
+static bool single(void) { return g.b->ids->kind == SP_IDS_SINGLE; }
+
 static int write_map(pid_t pid, const char *file, unsigned ids)
 {
-	char path[48], map[96];
+	char path[48], map[96] = SP_SLOT_MAP_SINGLE;
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-	int n = snprintf(map, sizeof map, SP_SLOT_MAP, ids, ids + 1, ids + 2);
+	int n = single() ? (int)strlen(map) : snprintf(map, sizeof map, SP_SLOT_MAP, ids, ids + 1, ids + 2);
 	sp_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
 	return fd >= 0 && write(fd, map, (size_t)n) == n ? 0 : -1;
 }
@@ -165,20 +167,31 @@ static int start_launcher(struct slot *s)
 	int pair[2];
 
 	s->ids = 0;
-	s->ids = take_ids();
-	if (!s->ids) {
+	if (!single() && (s->ids = take_ids()) == 0) {
 		errno = EAGAIN;
 		return -1;
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) return -1;
-	struct sp_launcher l = {
-	        .policy = g.b->policy, .cgroups = *g.b->cgroups, .slot = s->index, .generation = s->generation, .channel = pair[1]};
+	int home;
+	/* The one thing of a slot that is made here: on v2 its directory is of the slot's id, which the launcher is not yet, and which we are above. */
+	if (sp_cgroup_slot_make(g.b->cgroups, s->index, s->generation, s->ids, &home) < 0) {
+		close(pair[0]);
+		close(pair[1]);
+		return -1;
+	}
+	struct sp_launcher l = {.policy = g.b->policy,
+	        .cgroups = *g.b->cgroups,
+	        .slot = s->index,
+	        .generation = s->generation,
+	        .channel = pair[1],
+	        .single = single()};
 
 	/* Safe: the child is root of a user namespace below ours, in which only the three ids are mapped that are written next, by us. */
-	s->pid = sp_sys_clone(CLONE_NEWUSER | CLONE_NEWPID, &s->pidfd);
+	s->pid = sp_sys_clone(CLONE_NEWUSER | CLONE_NEWPID, &s->pidfd, home);
 	if (s->pid == 0) sp_launcher_main(&l);
 	int why = errno;
 	close(pair[1]);
+	close_fd(&home);
 	s->lchan = pair[0];
 	if (s->pid < 0) {
 		close_fd(&s->lchan);
@@ -212,6 +225,7 @@ static void drop_held(struct slot *s)
 static void clear_step(struct slot *s)
 {
 	close_fd(&s->run);
+	close_fd(&s->cpu);
 	s->wall_at = s->cpu_at = s->reap_at = NEVER;
 	s->killed_by = SP_BOX_KILLED_NOT;
 	s->kill_wanted = false;
@@ -245,7 +259,6 @@ static void rebuild(struct slot *s)
 {
 	unwatch(&s->lchan);
 	unwatch(&s->pidfd);
-	close_fd(&s->cpu);
 	clear_step(s);
 	if (s->state == SLOT_OVER) {
 		sp_cgroup_drop(g.b->cgroups, s->index, s->generation - 1);
@@ -443,18 +456,17 @@ static void maybe_ready(void)
 		if (g.slots[i].state != SLOT_UP) return;
 	struct sp_box_msg m = {.type = SP_BOX_READY};
 	m.u.ready = (struct sp_box_ready){.slots = g.nslots,
-	        .enforced = SP_BOX_ENF_IDS | SP_BOX_ENF_MEMORY | SP_BOX_ENF_PIDS | SP_BOX_ENF_CPU | SP_BOX_ENF_NET |
-	                    (sp_seccomp_present() ? SP_BOX_ENF_SECCOMP : 0u),
+	        .enforced = (single() ? 0u : SP_BOX_ENF_IDS) | SP_BOX_ENF_NET | (sp_seccomp_present() ? SP_BOX_ENF_SECCOMP : 0u) |
+	                    (g.b->cgroups->version ? SP_BOX_ENF_MEMORY | SP_BOX_ENF_PIDS | SP_BOX_ENF_CPU : 0u),
 	        .cgroup_version = g.b->cgroups->version};
 	if (sp_box_send(g.b->control, &m, g.service_end, g.nslots) < 0) _exit(1);
 	for (unsigned i = 0; i < g.nslots; i++) close_fd(&g.service_end[i]);
 	g.ready = true;
 }
 
-static void launcher_up(struct slot *s, int cpu)
+static void launcher_up(struct slot *s)
 {
 	s->state = SLOT_UP;
-	s->cpu = cpu;
 	s->answer_at = NEVER;
 	if (!g.ready) {
 		maybe_ready();
@@ -467,17 +479,19 @@ static void launcher_up(struct slot *s, int cpu)
 static void started(struct slot *s, const struct sp_inner_started *st, int *fds, unsigned nfds)
 {
 	struct sp_box_msg m = {.type = SP_BOX_STARTED};
-	s->run = fds[0];
+	unsigned at = 0;
+	s->run = fds[at++];
+	if (st->has_cpu) s->cpu = fds[at++];
 	s->answer_at = NEVER;
 	s->cpu_base = st->cpu_base;
 	s->cpu_ns = st->cpu_ns;
 	s->wall_at = st->exec_ns + (int64_t)st->wall_ns;
 	/* No sooner than this can all processors together have used it up; past the wall limit it need not be looked at. */
 	s->cpu_at = st->exec_ns + (int64_t)(st->cpu_ns / g.cpus);
-	if (s->cpu_at >= s->wall_at) s->cpu_at = NEVER;
+	if (s->cpu_at >= s->wall_at || s->cpu < 0) s->cpu_at = NEVER;
 	if (s->kill_wanted) kill_run(s, SP_BOX_KILLED_SERVICE);
-	reply(s, &m, fds + 1, nfds - 1);
-	while (nfds > 1) close(fds[--nfds]);
+	reply(s, &m, fds + at, nfds - at);
+	while (nfds > at) close(fds[--nfds]);
 }
 
 static void done(struct slot *s, const struct sp_inner_done *d)
@@ -506,9 +520,8 @@ static bool from_launcher(struct slot *s, struct sp_inner *m, int *fds, unsigned
 	uint32_t owed = s->npending ? s->pending[0] : 0;
 
 	if (s->state == SLOT_STARTING) {
-		if (m->type == SP_IN_UP && n == 1) {
-			*nfds = 0;
-			launcher_up(s, fds[0]);
+		if (m->type == SP_IN_UP && !n) {
+			launcher_up(s);
 			return true;
 		}
 		if (m->type != SP_IN_ERROR || n) return false;
@@ -520,7 +533,8 @@ static bool from_launcher(struct slot *s, struct sp_inner *m, int *fds, unsigned
 		return true;
 	}
 	if (m->type == SP_IN_STARTED) {
-		if (owed != SP_IN_STEP || s->run >= 0 || n < 2 || n > 3) return false;
+		unsigned own = 1 + !!m->u.started.has_cpu;
+		if (owed != SP_IN_STEP || s->run >= 0 || n < own + 1 || n > own + 2) return false;
 		*nfds = 0;
 		started(s, &m->u.started, fds, n);
 		return true;
@@ -625,6 +639,12 @@ static void hello(void)
 	while (nfds) close(fds[--nfds]);
 	if (m.type != SP_BOX_HELLO || g.nslots) sp_die(SP_BOX_E_REQUEST, 0, "unexpected message on the control channel");
 	unsigned n = m.u.hello.slots;
+	if (n > g.b->policy->slots_max && single() && !g.b->unsafe_rootless)
+		sp_die(SP_BOX_E_HOST, 0,
+		        "%u slots would all have the same user id, so that programs could reach each other: use one slot, start as root, "
+		        "or allow "
+		        "it with --unsafe-rootless (%s)",
+		        n, g.b->ids->why);
 	if (n < 1 || n > g.b->policy->slots_max)
 		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u", n, g.b->policy->slots_max);
 

@@ -4,13 +4,16 @@
 
 #include "base/attr.h"
 #include "box/cgroup.h"
+#include "box/ids.h"
 #include "box/policy.h"
 
 struct sp_box {
-	const struct sp_policy *policy;
+	struct sp_policy *policy; /* fitted to what this host gives */
 	struct sp_cgroup_base *cgroups;
+	struct sp_ids *ids;
 	int control; /* the service's channel */
 	int stub; /* end of file: the stub is gone */
+	bool unsafe_rootless; /* several slots even where they share one id */
 };
 
 /* The box: pid 1 of its pid namespace, root of its user namespace. Serves until the service or the stub goes. Never returns. */

@@ -16,6 +16,7 @@
 #include "base/attr.h"
 #include "box/cgroup.h"
 #include "box/container.h"
+#include "box/ids.h"
 #include "box/policy.h"
 #include "box/sys.h"
 
@@ -33,6 +34,32 @@ static void say(bool ok, const char *what, const char *fmt, ...)
 	all_there &= ok;
 }
 
+static void note(const char *what, const char *fmt, ...) SP_PRINTF(2, 3);
+static void note(const char *what, const char *fmt, ...)
+{
+	va_list ap;
+	printf("%-8s%-18s", "note", what);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static void check_ids(const struct sp_policy *file)
+{
+	struct sp_policy p = *file;
+	struct sp_ids ids;
+
+	sp_ids_find(&ids, &p);
+	sp_ids_fit_policy(&ids, false, &p);
+	say(true, "policy", "%u roots, at most %u slots", p.nroots, p.slots_max);
+	if (ids.kind == SP_IDS_SINGLE)
+		note("ids", "one id for everything, hence one slot: %s", ids.why);
+	else
+		say(true, "ids", "%u to %u%s", ids.uid, ids.uid + ids.count - (ids.kind == SP_IDS_POLICY ? 1 : 2),
+		        ids.kind == SP_IDS_POLICY ? "" : ", of /etc/subuid");
+}
+
 static bool read_line(const char *path, char *out, size_t size)
 {
 	FILE *f = fopen(path, "re");
@@ -42,12 +69,19 @@ static bool read_line(const char *path, char *out, size_t size)
 	return ok;
 }
 
-static void check_kernel(void)
+static bool is_at_least(int major, int minor)
 {
 	struct utsname u;
-	int major = 0, minor = 0;
-	if (uname(&u) == 0) (void)!sscanf(u.release, "%d.%d", &major, &minor);
-	bool ok = major > 5 || (major == 5 && minor >= 12);
+	int is[2] = {0, 0};
+	if (uname(&u) == 0) (void)!sscanf(u.release, "%d.%d", &is[0], &is[1]);
+	return is[0] > major || (is[0] == major && is[1] >= minor);
+}
+
+static void check_kernel(void)
+{
+	struct utsname u = {0};
+	bool ok = is_at_least(5, 12);
+	uname(&u);
 	say(ok, "kernel", "%s%s", u.release, ok ? "" : ": needs 5.12 or later, for mount_setattr");
 }
 
@@ -55,7 +89,7 @@ static void check_kernel(void)
 static void check_namespaces(void)
 {
 	pid_t pid = sp_sys_clone(
-	        CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP, NULL);
+	        CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP, NULL, -1);
 	if (pid == 0) {
 		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) _exit(2);
 		_exit(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=invisible") < 0 ? 3 : 0);
@@ -119,17 +153,21 @@ int sp_box_check(const char *policy_file)
 	char text[256];
 
 	all_there = true;
-	say(geteuid() == 0, "root", "%s", geteuid() == 0 ? "started as root" : "must be started as root");
+	bool root = geteuid() == 0;
+	say(true, "root", "%s", root ? "started as root" : "started without root; what that costs is told below");
 	check_kernel();
 	if (sp_policy_load(&policy, policy_file, &err) < 0)
 		say(false, "policy", "%s", err.msg);
 	else
-		say(true, "policy", "%u roots, ids %u to %u, at most %u slots", policy.nroots, policy.ids_start,
-		        policy.ids_start + policy.ids_count - 1, policy.slots_max);
-	if (sp_cgroup_find(&cg, &err) < 0)
+		check_ids(&policy);
+	if (sp_cgroup_find(&cg, &err) == 0)
+		say(true, "cgroups", "v%u; memory at %s", cg.version, cg.path[SP_CG_MEMORY]);
+	else if (root)
 		say(false, "cgroups", "%s", err.msg);
 	else
-		say(true, "cgroups", "v1; memory at %s", cg.path[SP_CG_MEMORY]);
+		note("cgroups", "limits of memory, processes and cpu time are not enforced: %s", err.msg);
+	if (cg.version == 2 && !is_at_least(5, 19))
+		printf("%-8s%-18speak memory is what is in use at a program's end: memory.peak needs Linux 5.19\n", "note", "cgroups");
 	check_namespaces();
 	say(sp_seccomp_present(), "seccomp", "%s", sp_seccomp_present() ? "filter built in" : "this build has no filter");
 	check_host_root();

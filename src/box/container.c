@@ -21,6 +21,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,14 +101,15 @@ int sp_container_prepare(const char **what)
 	        0, 0, 0);
 }
 
-static void become(uid_t uid, const char *who)
+static void become(uid_t uid, bool drop_groups, const char *who)
 {
 	/* Empties effective, permitted and inheritable; ambient follows them. */
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}};
 
 	/* raw: one thread, and glibc's wrappers do no more than signal the others. Groups first, as the right to change them goes with the uid. */
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, uid, uid, uid) < 0 || syscall(SYS_setresuid, uid, uid, uid) < 0)
+	if ((drop_groups && syscall(SYS_setgroups, 0, NULL) < 0) || syscall(SYS_setresgid, uid, uid, uid) < 0 ||
+	        syscall(SYS_setresuid, uid, uid, uid) < 0)
 		sp_die(SP_BOX_E_SETUP, errno, "taking the ids of the %s", who);
 	if (syscall(SYS_capset, &h, none) < 0) sp_die(SP_BOX_E_SETUP, errno, "dropping the capabilities of the %s", who);
 }
@@ -120,18 +122,17 @@ struct work {
 
 /* ---- program */
 
-static void set_limits(const struct sp_box_step *s)
+static void set_limits(const struct sp_box_step *s, bool cgroup)
 {
 	const struct {
 		int what;
 		rlim_t value;
 	} limits[] = {
-	        {RLIMIT_NOFILE, s->open_files},
-	        {RLIMIT_FSIZE, s->file_bytes},
+	        {RLIMIT_NOFILE, s->open_files}, {RLIMIT_FSIZE, s->file_bytes},
 	        {RLIMIT_STACK, s->stack_bytes ? s->stack_bytes : DEFAULT_STACK},
 	        /* Two backstops behind the cgroup's limits, hence wider: they count otherwise (per uid, per process) and must never decide first. */
 	        {RLIMIT_NPROC, s->processes + 16},
-	        {RLIMIT_CPU, s->cpu_ns / 1000000000 + 5},
+	        {RLIMIT_CPU, s->cpu_ns / 1000000000 + (cgroup ? 5 : 1)}, /* without a cgroup they are all there is */
 	};
 	for (size_t i = 0; i < SP_COUNT(limits); i++) {
 		rlim_t v = within(limits[i].value, limits[i].what);
@@ -192,8 +193,8 @@ static void SP_NORETURN program(const struct sp_container *c, const struct work 
 
 	setsid();
 	set_stdio(w);
-	set_limits(&w->step);
-	become(SP_RUN_UID, "program");
+	set_limits(&w->step, c->cpu >= 0);
+	become(SP_RUN_UID, !c->single, "program");
 
 	if (sp_box_check_sealed(w->spec, SP_BOX_SPEC_BYTES_MAX, &size) < 0) sp_die(SP_BOX_E_REQUEST, 0, "the spec is not a sealed memfd");
 	char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, w->spec, 0);
@@ -269,6 +270,8 @@ void sp_container_init(const struct sp_container *c)
 	int release[2], status;
 
 	sp_die_to(note_sink, c->report, false);
+	/* Here and not at the clone, where the namespace's root would be the launcher's group: this one is ours, and the program sees "/". */
+	if (unshare(CLONE_NEWCGROUP) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a cgroup namespace");
 	if (sp_mounts_enter(c->mounts, c->root, &what) < 0) sp_die(SP_BOX_E_SETUP, errno, "%s", what);
 	take_order(c->feed, &w);
 	if (w.files >= 0) unpack(w.files);
@@ -283,7 +286,7 @@ void sp_container_init(const struct sp_container *c)
 
 	if (dup2(c->report, 0) < 0 || dup2(release[1], 1) < 0 || sp_sys_close_range(2, ~0U, 0) < 0) _exit(1);
 	sp_die_to(note_sink, 0, false);
-	become(SP_INIT_UID, "init");
+	become(c->single ? SP_RUN_UID : SP_INIT_UID, !c->single, "init");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* a belt; what counts is that the launcher is pid 1 of the namespace around this one */
 	if (write(1, "", 1) != 1) sp_die(SP_BOX_E_SETUP, errno, "releasing the program");

@@ -3,6 +3,8 @@
 #ifndef SP_BOX_CONTAINER_H
 #define SP_BOX_CONTAINER_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "box/mounts.h"
 #include "box/protocol.h"
@@ -12,11 +14,12 @@ struct sp_container {
 	const char *root; /* name of the template */
 	int feed; /* the order comes from here (inner.h) */
 	int report, ready; /* write ends of init's and of the program's pipe */
-	int cpu; /* cpuacct.usage */
+	int cpu; /* for sp_cgroup_cpu_fd(), or -1: no cgroup */
+	bool single; /* the slot has one id, the run's */
 };
 
 /*
- * Runs as pid 1 of fresh pid, mnt, ipc, uts and cgroup namespaces, root of the slot's user namespace. Makes everything that does not depend on the
+ * Runs as pid 1 of fresh pid, mnt, ipc and uts namespaces, in its cgroup, root of the slot's user namespace. Makes everything that does not depend on the
  * request, waits for the order, then does the rest. Never returns.
  */
 void sp_container_init(const struct sp_container *c) SP_NORETURN;

@@ -4,7 +4,7 @@
  *
  *   box → launcher   GO (its id maps are written), then what the slot's channel brought, checked: BEGIN, STEP, END; or REFUSE in the place of a
  *                    request that the policy forbids: the launcher only sends it back, so that answers keep the order of the requests.
- *   launcher → box   UP [cpuacct.usage], then one answer to each: BEGUN, STARTED [pidfd of init, stdout, (stderr)] and DONE, ENDED, or ERROR.
+ *   launcher → box   UP, then one answer to each: BEGUN, STARTED [pidfd of init, (cpu time of its cgroup), stdout, (stderr)] and DONE, ENDED, or ERROR.
  *   launcher → init  one struct sp_order, which the prepared container waits for
  *   init → launcher  one struct sp_note over the init's pipe: how the main process ended, or which call of the set-up failed
  *   program → launcher  struct sp_note over a close-on-exec pipe: ready (then the end of file says "executed"), or why not
@@ -33,8 +33,9 @@ enum sp_inner_type {
 
 struct sp_inner_started {
 	int64_t exec_ns; /* CLOCK_MONOTONIC of the exec */
-	uint64_t cpu_base; /* cpuacct.usage just before it */
+	uint64_t cpu_base; /* of the cgroup, just before it */
 	uint64_t wall_ns, cpu_ns; /* the step's limits, for the box's timers */
+	uint32_t has_cpu; /* without a cgroup there is no descriptor for it */
 };
 
 struct sp_inner_done {
@@ -73,7 +74,7 @@ struct sp_note {
 	uint32_t kind; /* enum sp_note_kind */
 	int32_t status; /* ENDED: as waitpid gave it */
 	int64_t at_ns; /* CLOCK_MONOTONIC */
-	uint64_t cpu; /* READY: cpuacct.usage */
+	uint64_t cpu; /* READY: of the cgroup */
 	struct sp_box_error error; /* FAILED */
 };
 

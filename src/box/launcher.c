@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The launcher of one slot. It is pid 1 of the slot's pid namespace (its death ends everything below it, in the kernel), root of the slot's user
- * namespace and of nothing else, and sits in the slot's cgroup, so that the containers it makes are in the right place by birth.
+ * namespace and of nothing else, and sits in the slot's cgroup; the containers it makes are in the right place by birth.
  *
  * One thread, blocking calls: nobody else depends on it. It works off one request after the other; while a step runs it waits for the container's
  * init, and the box, which holds a pidfd of that init and the timers, is what ends a step early.
@@ -119,15 +119,15 @@ static void set_up(struct sp_slot *s, struct sp_launcher *l)
 	if (sp_wire_recv(l->channel, &m, sizeof m, NULL, 0, &nfds, 0) < 0 || m.type != SP_IN_GO) _exit(1); /* the box is gone */
 
 	/* With the box's own uid still, which owns the delegated cgroup directory. Entered before anything is made, so that all that this slot ever
-	 * allocates is charged to it; this is the one attach in the slot's life. */
-	if (l->generation) sp_cgroup_drop(&l->cgroups, l->slot, l->generation - 1);
-	if (sp_cgroup_enter(&l->cgroups, l->slot, l->generation, &s->cg, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+	 * allocates is charged to it; this is the one attach in the slot's life, and v2, where we were born into it, has none. */
+	if (sp_cgroup_enter(&l->cgroups, l->slot, l->generation, &s->cgroups, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 	sp_cgroup_close(&l->cgroups);
 
 	/* Safe: root of the slot's user namespace, a child of the box's, which maps three ids of no other slot. Namespaces made here belong to it, and
 	 * no power in them reaches an object of the box's namespace or the host's. */
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) sp_die(SP_BOX_E_HOST, errno, "making a network and a mount namespace");
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+	if (!l->single &&
+	        (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0))
 		sp_die(SP_BOX_E_HOST, errno, "taking the slot's ids");
 	/* A change of uid makes a process non-dumpable, and then its files in /proc belong to the host's root: a program-to-be could not write its
 	 * oom_score_adj. Nobody else has this uid, and init and program are non-dumpable again from their own change of uid on. */
@@ -144,11 +144,11 @@ static void set_up(struct sp_slot *s, struct sp_launcher *l)
 
 	s->packets = loopback_packets(s->netdev);
 	if (sp_mounts_tree_open(&what) < 0) sp_die(SP_BOX_E_HOST, errno, "%s", what);
-	s->baseline = sp_cgroup_usage(&s->cg);
+	s->baseline = sp_cgroup_usage(&s->cgroups.kept);
 	s->files = -1;
 	s->ready = SP_PREPARED_NONE;
 	m = (struct sp_inner){.type = SP_IN_UP};
-	if (sp_wire_send(l->channel, &m, sizeof m, &s->cg.cpu, 1, 0) < 0) _exit(1);
+	if (sp_wire_send(l->channel, &m, sizeof m, NULL, 0, 0) < 0) _exit(1);
 }
 
 /* ---- each request */
@@ -172,14 +172,16 @@ static void begin(struct sp_slot *s, const struct sp_box_begin *b, int *files)
 	sp_slot_prepare(s);
 }
 
-/* Brings the slot's memory back to where it was: page cache is dropped, what dies in the kernel's background is waited for. */
+/* v1: brings the slot's memory back to where it was: page cache is dropped, what dies in the kernel's background is waited for. On v2 each container
+ * has a group of its own and there is nothing to bring back. */
 static bool settle(const struct sp_slot *s)
 {
+	const struct sp_cgroup *cg = &s->cgroups.kept;
 	int64_t until = sp_mono_ns() + SETTLE_NS;
-	if (sp_cgroup_usage(&s->cg) <= s->baseline + SLACK_BYTES) return true;
+	if (sp_cgroup_usage(cg) <= s->baseline + SLACK_BYTES) return true;
 	for (;;) {
-		sp_cgroup_force_empty(&s->cg);
-		if (sp_cgroup_usage(&s->cg) <= s->baseline + SLACK_BYTES) return true;
+		sp_cgroup_force_empty(cg);
+		if (sp_cgroup_usage(cg) <= s->baseline + SLACK_BYTES) return true;
 		if (sp_mono_ns() >= until) return false;
 		struct timespec nap = {.tv_nsec = 2000000};
 		nanosleep(&nap, NULL);
@@ -194,7 +196,8 @@ static void end(struct sp_slot *s)
 
 	if (s->files >= 0) close(sp_steal_fd(&s->files));
 	s->open = false;
-	if (s->cg.limit_now < s->baseline + ELBOW_BYTES && sp_cgroup_set_memory(&s->cg, UINT64_MAX) < 0)
+	struct sp_cgroup *kept = &s->cgroups.kept;
+	if (kept->limit_now < s->baseline + ELBOW_BYTES && sp_cgroup_set_memory(kept, UINT64_MAX) < 0)
 		dirty = "the memory limit cannot be lifted";
 	/* A tree that no container got an order for is as empty as it was made. Else unmounted, never deleted: no privileged process walks what a run
 	 * has written. */
@@ -209,6 +212,7 @@ static void end(struct sp_slot *s)
 	/* Counters, metrics and caches of a network namespace cannot be reset (box-rules.md 9). */
 	if (!dirty && loopback_packets(s->netdev) != s->packets) dirty = "the run used the loopback interface";
 	if (!dirty && !settle(s)) dirty = "memory of the run is still in use";
+	if (!dirty && s->littered) dirty = "a run's cgroup cannot be removed";
 	if (dirty) {
 		m.u.ended.dirty = 1;
 		snprintf(m.u.ended.reason, sizeof m.u.ended.reason, "%s", dirty);

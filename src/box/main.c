@@ -24,6 +24,10 @@
  * Mounts exist in private mount namespaces only and go with them. Should the stub be killed too, empty cgroup directories stay; the next start on the
  * host removes them.
  *
+ * Without root all of this is the same but for three things. The ids of Z are the user's own for the box itself and, where newuidmap and a range in
+ * /etc/subuid give them, others for the slots; else there is one id for everything, hence one slot (ids.c). Cgroups exist only where version 2 was delegated
+ * to the user. And the stub has nothing to drop. What therefore does not hold is left out of READY's `enforced`.
+ *
  * Signals: no process of this program ever installs a handler or ignores a signal after the stub has put everything back to the default (the stub alone
  * blocks some later), so that a program starts with clean dispositions without 64 system calls a run.
  */
@@ -45,6 +49,7 @@
 #include "box/cgroup.h"
 #include "box/check.h"
 #include "box/die.h"
+#include "box/ids.h"
 #include "box/policy.h"
 #include "box/sys.h"
 
@@ -75,15 +80,16 @@ static void shed_inheritance(int control)
 
 static void SP_NORETURN become_box(struct sp_box *b, int go, int tell_stub)
 {
-	char c;
-
 	close(tell_stub);
 	sp_cgroup_close_parents(b->cgroups);
 	sp_die_to(control_sink, b->control, true);
-	if (read(go, &c, 1) != 1) _exit(1); /* the stub is gone */
+	if (read(go, b->ids, sizeof *b->ids) != sizeof *b->ids) _exit(1); /* the stub is gone */
+	sp_ids_fit_policy(b->ids, b->unsafe_rootless, b->policy);
 
-	/* Root of Z, which is an unprivileged id of the host; the process was born with all capabilities in Z and with none outside of it. */
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+	/* Root of Z, which is an unprivileged id of the host; the process was born with all capabilities in Z and with none outside of it. With a single
+	 * id the kernel keeps the user's groups in force (box-rules.md 25). */
+	if ((b->ids->kind != SP_IDS_SINGLE && syscall(SYS_setgroups, 0, NULL) < 0) || syscall(SYS_setresgid, 0, 0, 0) < 0 ||
+	        syscall(SYS_setresuid, 0, 0, 0) < 0)
 		sp_die(SP_BOX_E_HOST, errno, "taking the box's ids");
 	/* For all that follows: no exec below here gives a privilege, whatever file it meets. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) sp_die(SP_BOX_E_HOST, errno, "PR_SET_NO_NEW_PRIVS");
@@ -107,20 +113,13 @@ static void SP_NORETURN become_box(struct sp_box *b, int go, int tell_stub)
 
 /* ---- stub */
 
-static int write_map(pid_t pid, const char *file, uint32_t start, uint32_t count)
-{
-	char path[48], map[64];
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-	int n = snprintf(map, sizeof map, "0 %u %u\n", start, count);
-	sp_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd >= 0 && write(fd, map, (size_t)n) == n ? 0 : -1;
-}
-
-/* What is left is one capability, to remove directories that belong to the box's root id; and an empty bounding set. */
+/* What is left is one capability, to remove directories that belong to the box's root id; and an empty bounding set. Without root there is none to begin
+ * with. */
 static void drop_privileges(void)
 {
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct d[2] = {{.effective = 1u << CAP_DAC_OVERRIDE, .permitted = 1u << CAP_DAC_OVERRIDE}};
+	uint32_t left = geteuid() == 0 ? 1u << CAP_DAC_OVERRIDE : 0;
+	struct __user_cap_data_struct d[2] = {{.effective = left, .permitted = left}};
 	for (int cap = 0; cap <= 63; cap++) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	if (syscall(SYS_capset, &h, d) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		sp_die(SP_BOX_E_HOST, errno, "dropping the stub's privileges");
@@ -165,23 +164,25 @@ static void settle_core_limit(void)
 		        "LimitCORE=1 or more (prlimit --core=1)");
 }
 
-static void SP_NORETURN stub(const char *policy_file, int control)
+static void SP_NORETURN stub(const char *policy_file, int control, bool unsafe_rootless)
 {
 	static struct sp_policy policy;
 	static struct sp_cgroup_base cgroups;
+	static struct sp_ids ids;
 	struct sp_err err;
-	int alive[2], go[2], box_fd = -1;
+	int alive[2], go[2], box_fd = -1, home;
 
 	sp_die_to(control_sink, control, true);
 	shed_inheritance(control);
-	if (geteuid() != 0)
-		sp_die(SP_BOX_E_HOST, 0,
-		        "serapis-box must be started as root: without it, this version cannot make user ids and cgroups for the slots");
+	bool root = geteuid() == 0;
 	settle_core_limit();
 	if (sp_policy_load(&policy, policy_file, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 
-	/* Safe: own cgroup only, names chosen here; see cgroup1.c. */
-	if (sp_cgroup_find(&cgroups, &err) < 0 || sp_cgroup_delegate(&cgroups, policy.ids_start, policy.ids_start, &err) < 0) {
+	/* Safe: own cgroup only, names chosen here; see cgroup.c. */
+	sp_ids_find(&ids, &policy);
+	uid_t owner = root ? ids.uid : geteuid();
+	gid_t group = root ? ids.gid : getegid();
+	if ((sp_cgroup_find(&cgroups, &err) < 0 && root) || sp_cgroup_delegate(&cgroups, owner, group, &err) < 0) {
 		sp_cgroup_remove(&cgroups);
 		sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 	}
@@ -189,8 +190,15 @@ static void SP_NORETURN stub(const char *policy_file, int control)
 
 	/* Safe: the child's namespaces belong to a new user namespace in which it is root over nothing that exists. Its network namespace is empty and
 	 * stays so: the box needs none. */
-	struct sp_box box = {.policy = &policy, .cgroups = &cgroups, .control = control, .stub = alive[0]};
-	pid_t pid = sp_sys_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET, &box_fd);
+	struct sp_box box = {.policy = &policy,
+	        .cgroups = &cgroups,
+	        .ids = &ids,
+	        .control = control,
+	        .stub = alive[0],
+	        .unsafe_rootless = unsafe_rootless};
+	home = sp_cgroup_box_home(&cgroups);
+	pid_t pid = sp_sys_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET, &box_fd, home);
+	if (home >= 0) close(home);
 	if (pid == 0) {
 		close(go[1]);
 		close(box_fd);
@@ -201,15 +209,11 @@ static void SP_NORETURN stub(const char *policy_file, int control)
 		sp_cgroup_remove(&cgroups);
 		sp_die(SP_BOX_E_HOST, why, "making the box's namespaces (is user.max_user_namespaces 0, or unprivileged_userns_clone?)");
 	}
-	/* Safe: the policy's range starts at 1000 or above, so the host's root is never in it, and the child can only become what is mapped. */
-	if (write_map(pid, "uid_map", policy.ids_start, policy.ids_count) < 0 ||
-	        write_map(pid, "gid_map", policy.ids_start, policy.ids_count) < 0 || write(go[1], "", 1) != 1) {
-		int why = errno;
+	if (sp_ids_write(&ids, pid, &err) < 0 || write(go[1], &ids, sizeof ids) != sizeof ids) {
 		sp_sys_pidfd_kill(box_fd);
 		waitpid(pid, NULL, 0);
 		sp_cgroup_remove(&cgroups);
-		sp_die(SP_BOX_E_HOST, why, "mapping the ids %u to %u for the box", policy.ids_start,
-		        policy.ids_start + policy.ids_count - 1);
+		sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 	}
 	close(go[0]);
 	close(go[1]);
@@ -229,7 +233,7 @@ static void SP_NORETURN stub(const char *policy_file, int control)
 
 static void SP_NORETURN usage(void)
 {
-	fputs("usage: serapis-box --control-fd N [--policy FILE]\n"
+	fputs("usage: serapis-box --control-fd N [--policy FILE] [--unsafe-rootless]\n"
 	      "       serapis-box --check [--policy FILE]\n"
 	      "       serapis-box --version\n",
 	        stderr);
@@ -239,13 +243,15 @@ static void SP_NORETURN usage(void)
 int main(int argc, char **argv)
 {
 	const char *policy = NULL, *fd_text = NULL;
-	bool check = false;
+	bool check = false, unsafe_rootless = false;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--control-fd") == 0 && i + 1 < argc) {
 			fd_text = argv[++i];
 		} else if (strcmp(argv[i], "--policy") == 0 && i + 1 < argc) {
 			policy = argv[++i];
+		} else if (strcmp(argv[i], "--unsafe-rootless") == 0) {
+			unsafe_rootless = true;
 		} else if (strcmp(argv[i], "--check") == 0) {
 			check = true;
 		} else if (strcmp(argv[i], "--version") == 0) {
@@ -268,5 +274,5 @@ int main(int argc, char **argv)
 		fputs("serapis-box: --control-fd must name a SOCK_SEQPACKET socket above 2\n", stderr);
 		return 2;
 	}
-	stub(policy, (int)fd);
+	stub(policy, (int)fd, unsafe_rootless);
 }

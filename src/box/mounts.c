@@ -443,6 +443,12 @@ int sp_mounts_tree_full(bool *blocks, bool *inodes)
 	return 0;
 }
 
+uint64_t sp_mounts_tree_used(void)
+{
+	struct statfs s;
+	return statfs("/tree", &s) < 0 ? 0 : (uint64_t)(s.f_blocks - s.f_bfree) * (uint64_t)s.f_bsize;
+}
+
 int sp_mounts_enter(const struct sp_mounts *m, const char *root, const char **what)
 {
 	char at[64];

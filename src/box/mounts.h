@@ -38,6 +38,7 @@ int sp_mounts_tree_open(const char **what) SP_MUSTCHECK;
 int sp_mounts_tree_size(uint64_t bytes, uint32_t inodes) SP_MUSTCHECK;
 int sp_mounts_tree_close(void) SP_MUSTCHECK;
 /* *blocks, *inodes: none is left. */
+uint64_t sp_mounts_tree_used(void); /* bytes of its files */
 int sp_mounts_tree_full(bool *blocks, bool *inodes) SP_MUSTCHECK;
 
 /* Init, in its new namespaces: makes the named template the root. The working directory is then /. */

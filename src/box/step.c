@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -50,8 +51,9 @@ static void close_fd(int *fd)
 
 /* The mount namespace's descriptor is there to be closed here: its mounts would otherwise be taken down by init's own exit, with a wait for every
  * processor, and each step's answer would wait for that. */
-static void forget(struct sp_prepared *p)
+static void forget(struct sp_slot *s, struct sp_prepared *p)
 {
+	if (sp_cgroup_unmake(&s->cgroups, &p->cg) < 0) s->littered = true;
 	close_fd(&p->mounts);
 	close_fd(&p->pidfd);
 	close_fd(&p->feed);
@@ -60,19 +62,21 @@ static void forget(struct sp_prepared *p)
 	p->init = 0;
 }
 
-static void wait_for(pid_t pid)
+static void wait_for(pid_t pid, struct rusage *used)
 {
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	while (wait4(pid, NULL, 0, used) < 0 && errno == EINTR)
 		;
 }
 
-static void discard(struct sp_prepared *p)
+static void discard(struct sp_slot *s, struct sp_prepared *p)
 {
 	if (!p->init) return;
 	sp_sys_pidfd_kill(p->pidfd);
-	wait_for(p->init);
-	forget(p);
+	wait_for(p->init, NULL);
+	forget(s, p);
 }
+
+static struct sp_cgroup *cgroup_of(struct sp_slot *s, struct sp_prepared *p) { return s->cgroups.version == 2 ? &p->cg : &s->cgroups.kept; }
 
 /* 0, or -1 with errno; then nothing is left of it. */
 static int prepare(struct sp_slot *s, struct sp_prepared *p)
@@ -84,12 +88,17 @@ static int prepare(struct sp_slot *s, struct sp_prepared *p)
 	memcpy(p->root, s->root, sizeof p->root);
 	pid_t pid = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, feed) == 0 && pipe2(report, O_CLOEXEC) == 0 &&
-	        pipe2(ready, O_CLOEXEC) == 0) {
-		struct sp_container c = {
-		        .mounts = &s->mounts, .root = p->root, .feed = feed[1], .report = report[1], .ready = ready[1], .cpu = s->cg.cpu};
-		/* Safe: everything the child can reach with its powers belongs to the slot's user namespace. The cgroup namespace is rooted where we sit,
-		 * in the slot's cgroup, so the program sees "/". */
-		pid = sp_sys_clone(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP, &p->pidfd);
+	        pipe2(ready, O_CLOEXEC) == 0 && sp_cgroup_make(&s->cgroups, &p->cg) == 0) {
+		struct sp_container c = {.mounts = &s->mounts,
+		        .root = p->root,
+		        .feed = feed[1],
+		        .report = report[1],
+		        .ready = ready[1],
+		        .cpu = cgroup_of(s, p)->cpu,
+		        .single = s->l->single};
+		/* Safe: everything the child can reach with its powers belongs to the slot's user namespace. It is in its cgroup from its first instruction
+		 * on, so nothing of a container, init's own work included, is ever charged to the launcher's. */
+		pid = sp_sys_clone(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, &p->pidfd, p->cg.dir);
 		if (pid == 0) {
 			/* or the end of file that says that the launcher has no use for it would never come */
 			close(feed[0]);
@@ -108,6 +117,7 @@ static int prepare(struct sp_slot *s, struct sp_prepared *p)
 		p->mounts = openat(s->mounts.proc, path, O_RDONLY | O_CLOEXEC);
 	}
 	for (size_t i = 0; i < SP_COUNT(all); i++) close_fd(all[i]);
+	if (pid <= 0) sp_cgroup_unmake(&s->cgroups, &p->cg);
 	errno = why;
 	return pid > 0 ? 0 : -1;
 }
@@ -115,30 +125,33 @@ static int prepare(struct sp_slot *s, struct sp_prepared *p)
 void sp_slot_prepare(struct sp_slot *s)
 {
 	if (s->ready.init && strcmp(s->ready.root, s->root) == 0) return;
-	discard(&s->ready);
-	if (prepare(s, &s->ready) < 0) forget(&s->ready); /* the step tries again, and has somebody to tell */
+	discard(s, &s->ready);
+	if (prepare(s, &s->ready) < 0) forget(s, &s->ready); /* the step tries again, and has somebody to tell */
 }
 
 /* ---- a step */
 
 struct step {
 	struct sp_prepared c;
+	struct sp_cgroup *cg; /* its */
 	int out[2], err[2]; /* [0] is the read end */
+	uint64_t base; /* memory in use before the order: what limit and peak count from */
+	uint64_t carried; /* v2: of earlier steps' files, charged to those steps' groups, which are gone */
+	struct sp_cgroup_counts before;
 };
 
-/* Hands the order to the waiting container, or to a new one when there is none or it died while waiting. -1 with errno. */
-static int give_order(struct sp_slot *s, struct step *st, const struct sp_order *o, const int *fds, unsigned nfds)
+/* The waiting container, or a new one when there is none. -1 with errno. */
+static int take_container(struct sp_slot *s, struct step *st)
 {
+	int rc = 0;
 	if (s->ready.init) {
 		st->c = s->ready;
 		s->ready = SP_PREPARED_NONE;
-		s->used = true;
-		if (sp_wire_send(st->c.feed, o, sizeof *o, fds, nfds, 0) == 0) return 0;
-		discard(&st->c);
+	} else {
+		rc = prepare(s, &st->c);
 	}
-	if (prepare(s, &st->c) < 0) return -1;
-	s->used = true;
-	return sp_wire_send(st->c.feed, o, sizeof *o, fds, nfds, 0);
+	st->cg = cgroup_of(s, &st->c);
+	return rc;
 }
 
 static int make_pipes(struct step *st, bool merge)
@@ -149,22 +162,31 @@ static int make_pipes(struct step *st, bool merge)
 	return merge || (pipe2(st->err, O_CLOEXEC) == 0 && fchown(st->err[1], SP_RUN_UID, SP_RUN_UID) == 0) ? 0 : -1;
 }
 
-/* 0, or the answer is sent. */
-static int set_limits(struct sp_slot *s, const struct sp_box_step *b)
+static int limit_memory(struct sp_cgroup *cg, uint64_t bytes, const struct step *st)
 {
-	/* The launcher and init count as well; they and what they use are added to what was asked. */
-	if (sp_cgroup_set_pids(&s->cg, (uint64_t)b->processes + 2) < 0) {
+	if (bytes <= st->carried) {
+		errno = EBUSY;
+		return -1;
+	}
+	return sp_cgroup_set_memory(cg, bytes - st->carried + st->base);
+}
+
+/* 0, or the answer is sent. */
+static int set_limits(struct sp_slot *s, struct step *st, const struct sp_box_step *b)
+{
+	/* Init counts as well, and on v1 the launcher; they and what they use are added to what was asked. */
+	if (sp_cgroup_set_pids(st->cg, (uint64_t)b->processes + (s->cgroups.version == 2 ? 1 : 2)) < 0) {
 		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "setting the process limit");
 		return -1;
 	}
-	if (sp_cgroup_set_memory(&s->cg, b->memory_bytes + s->base) < 0) {
+	if (limit_memory(st->cg, b->memory_bytes, st) < 0) {
 		if (errno == EBUSY)
 			sp_slot_refuse(s, SP_BOX_E_FILES, 0, "the files of earlier steps take more than this step's memory limit");
 		else
 			sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "setting the memory limit");
 		return -1;
 	}
-	if (sp_cgroup_reset_peak(&s->cg) < 0) {
+	if (sp_cgroup_reset_peak(st->cg) < 0) {
 		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "resetting the memory peak");
 		return -1;
 	}
@@ -200,7 +222,7 @@ static bool await_exec(struct sp_slot *s, struct sp_prepared *c, struct sp_note 
 
 	/* Nothing of the run has been executed. The container goes before the answer: a refused step leaves nothing behind. */
 	sp_sys_pidfd_kill(c->pidfd);
-	wait_for(c->init);
+	wait_for(c->init, NULL);
 	struct sp_note of_init;
 	if (!failed && take_note(c->report, &of_init) && of_init.kind == SP_NOTE_FAILED) {
 		n = of_init;
@@ -216,45 +238,76 @@ static bool await_exec(struct sp_slot *s, struct sp_prepared *c, struct sp_note 
 	return false;
 }
 
-static void fill_done(struct sp_slot *s, const struct sp_cgroup_counts *before, const struct sp_note *ready, bool reported,
-        const struct sp_note *end, struct sp_inner_done *d)
-{
-	struct sp_cgroup_counts after;
-	bool blocks = false, inodes = false;
-	int64_t end_ns = reported ? end->at_ns : sp_mono_ns();
-	uint64_t cpu = sp_cgroup_cpu_fd(s->cg.cpu), peak = sp_cgroup_peak(&s->cg);
+static uint64_t timeval_ns(const struct timeval *t) { return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_usec * 1000; }
 
-	sp_cgroup_read_counts(&s->cg, &after);
+static void fill_done(
+        struct step *st, const struct sp_note *ready, const struct sp_note *end, const struct rusage *used, struct sp_inner_done *d)
+{
+	const struct sp_cgroup_counts *before = &st->before;
+	struct sp_cgroup_counts after;
+	bool blocks = false, inodes = false, reported = end != NULL;
+	int64_t end_ns = reported ? end->at_ns : sp_mono_ns();
+	uint64_t cpu = sp_cgroup_cpu_fd(st->cg->cpu), peak = sp_cgroup_peak(st->cg);
+
+	if (st->cg->cpu < 0) /* no cgroup: of what init has waited for, and of the largest single process */
+		cpu = timeval_ns(&used->ru_utime) + timeval_ns(&used->ru_stime), peak = (uint64_t)used->ru_maxrss << 10;
+	sp_cgroup_read_counts(st->cg, &after);
 	if (sp_mounts_tree_full(&blocks, &inodes) < 0) blocks = inodes = false;
 	d->reported = reported;
 	d->done.ended = reported && WIFEXITED(end->status) ? SP_BOX_EXITED : SP_BOX_SIGNALED;
 	d->done.code = !reported ? SIGKILL : WIFEXITED(end->status) ? WEXITSTATUS(end->status) : WTERMSIG(end->status);
 	d->done.cpu_ns = cpu > ready->cpu ? cpu - ready->cpu : 0;
 	d->done.wall_ns = end_ns > ready->at_ns ? (uint64_t)(end_ns - ready->at_ns) : 0;
-	d->done.memory_peak = peak > s->base ? peak - s->base : 0;
+	d->done.memory_peak = (peak > st->base ? peak - st->base : 0) + st->carried;
 	if (after.oom_kill > before->oom_kill) d->done.flags |= SP_BOX_DONE_OOM;
 	/* memory.failcnt stays 0 on some kernels. Whoever is refused a batch of pages asks for fewer, down to one, so a peak this near was at the limit. */
-	if (s->cg.limit_now != UINT64_MAX && peak + NEAR_LIMIT_BYTES >= s->cg.limit_now) d->done.flags |= SP_BOX_DONE_MEMORY_HIT;
+	if (after.limit_hit > before->limit_hit || (st->cg->limit_now != UINT64_MAX && peak + NEAR_LIMIT_BYTES >= st->cg->limit_now))
+		d->done.flags |= SP_BOX_DONE_MEMORY_HIT;
 	if (after.pids_hit > before->pids_hit) d->done.flags |= SP_BOX_DONE_PIDS_HIT;
 	if (blocks) d->done.flags |= SP_BOX_DONE_BLOCKS_FULL;
 	if (inodes) d->done.flags |= SP_BOX_DONE_INODES_FULL;
 
-	/* At its limit the next page that the launcher itself needs could only be had by killing the launcher. Nothing of the run is alive now. */
-	if (d->done.flags & (SP_BOX_DONE_OOM | SP_BOX_DONE_MEMORY_HIT)) (void)!sp_cgroup_set_memory(&s->cg, UINT64_MAX);
+	/* v1: at the limit the next page that the launcher itself needs could only be had by killing the launcher. Nothing of the run is alive now. */
+	if (d->done.flags & (SP_BOX_DONE_OOM | SP_BOX_DONE_MEMORY_HIT)) (void)!sp_cgroup_set_memory(st->cg, UINT64_MAX);
+}
+
+/* Finds a container, limits it and hands it the order. False: refused, the answer is sent. */
+static bool order(struct sp_slot *s, struct step *st, const struct sp_order *o, const int *fds, unsigned nfds)
+{
+	/* A waiting container may have been killed; a new one cannot have been. */
+	for (bool last = false; !last;) {
+		last = !s->ready.init;
+		if (take_container(s, st) < 0) break;
+		if (s->cgroups.version != 1) {
+			st->base = sp_cgroup_usage(st->cg);
+			st->carried = s->stepped && st->cg->limit >= 0 ? sp_mounts_tree_used() : 0;
+		} else {
+			if (!s->stepped) s->base = sp_cgroup_usage(st->cg);
+			st->base = s->base;
+		}
+		if (set_limits(s, st, &o->step) < 0) {
+			discard(s, &st->c);
+			return false;
+		}
+		sp_cgroup_read_counts(st->cg, &st->before);
+		s->used = true;
+		if (sp_wire_send(st->c.feed, o, sizeof *o, fds, nfds, 0) == 0) return true;
+		int why = errno;
+		discard(s, &st->c);
+		errno = why;
+	}
+	sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "making the container");
+	return false;
 }
 
 /* From the limits to DONE. False: refused, and the answer is sent. */
 static bool run(struct sp_slot *s, struct step *st, const struct sp_box_step *b, const int *fds, unsigned nfds, int64_t arrived)
 {
-	struct sp_cgroup_counts before;
 	struct sp_order o = {.step = *b, .has_in = nfds > 1, .has_files = !s->stepped && s->files >= 0};
 	bool merge = b->flags & SP_BOX_STEP_MERGE;
 	int pass[SP_ORDER_FDS];
 	unsigned n = 0;
 
-	if (!s->stepped) s->base = sp_cgroup_usage(&s->cg);
-	if (set_limits(s, b) < 0) return false;
-	sp_cgroup_read_counts(&s->cg, &before);
 	if (make_pipes(st, merge) < 0) {
 		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "making the pipes");
 		return false;
@@ -264,33 +317,36 @@ static bool run(struct sp_slot *s, struct step *st, const struct sp_box_step *b,
 	if (!merge) pass[n++] = st->err[1];
 	if (o.has_in) pass[n++] = fds[1];
 	if (o.has_files) pass[n++] = s->files;
-	if (give_order(s, st, &o, pass, n) < 0) {
-		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "making the container");
-		discard(&st->c);
-		return false;
-	}
+	if (!order(s, st, &o, pass, n)) return false;
 	close_fd(&st->out[1]);
 	close_fd(&st->err[1]);
 
-	struct sp_note ready, end;
+	struct sp_note ready = {0}, end;
+	struct rusage used = {0};
 	if (!await_exec(s, &st->c, &ready)) return false;
 	struct sp_inner m = {.type = SP_IN_STARTED};
-	m.u.started = (struct sp_inner_started){.exec_ns = ready.at_ns, .cpu_base = ready.cpu, .wall_ns = b->wall_ns, .cpu_ns = b->cpu_ns};
-	sp_slot_answer(s, &m, (const int[]){st->c.pidfd, st->out[0], st->err[0]}, merge ? 2 : 3);
+	m.u.started = (struct sp_inner_started){
+	        .exec_ns = ready.at_ns, .cpu_base = ready.cpu, .wall_ns = b->wall_ns, .cpu_ns = b->cpu_ns, .has_cpu = st->cg->cpu >= 0};
+	n = 0;
+	pass[n++] = st->c.pidfd;
+	if (m.u.started.has_cpu) pass[n++] = st->cg->cpu;
+	pass[n++] = st->out[0];
+	if (!merge) pass[n++] = st->err[0];
+	sp_slot_answer(s, &m, pass, n);
 
 	/* Returns when all of the container's pid namespace is dead: the kernel lets an init end last. */
-	wait_for(st->c.init);
+	wait_for(st->c.init, &used);
 	m = (struct sp_inner){.type = SP_IN_DONE};
 	m.u.done.done.setup_ns = ready.at_ns > arrived ? (uint64_t)(ready.at_ns - arrived) : 0;
 	bool reported = take_note(st->c.report, &end) && end.kind == SP_NOTE_ENDED;
-	fill_done(s, &before, &ready, reported, &end, &m.u.done);
+	fill_done(st, &ready, reported ? &end : NULL, &used, &m.u.done);
 	sp_slot_answer(s, &m, NULL, 0);
 	return true;
 }
 
 void sp_slot_step(struct sp_slot *s, const struct sp_box_step *b, const int *fds, unsigned nfds)
 {
-	struct step st = {SP_PREPARED_NONE, {-1, -1}, {-1, -1}};
+	struct step st = {.c = SP_PREPARED_NONE, .out = {-1, -1}, .err = {-1, -1}};
 	int64_t arrived = sp_mono_ns();
 
 	if (!s->open || s->spoiled) {
@@ -300,7 +356,7 @@ void sp_slot_step(struct sp_slot *s, const struct sp_box_step *b, const int *fds
 	}
 	s->spoiled = !run(s, &st, b, fds, nfds, arrived);
 	s->stepped = true;
-	forget(&st.c);
+	forget(s, &st.c);
 	close_fd(&st.out[0]);
 	close_fd(&st.out[1]);
 	close_fd(&st.err[0]);

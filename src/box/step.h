@@ -18,24 +18,26 @@ struct sp_prepared {
 	int pidfd, feed, report, ready;
 	int mounts; /* its mount namespace: see forget() in step.c */
 	char root[SP_BOX_NAME_MAX];
+	struct sp_cgroup cg; /* v2; v1 has one for all, cgroups.kept */
 };
 
-#define SP_PREPARED_NONE ((struct sp_prepared){.pidfd = -1, .feed = -1, .report = -1, .ready = -1, .mounts = -1})
+#define SP_PREPARED_NONE ((struct sp_prepared){.pidfd = -1, .feed = -1, .report = -1, .ready = -1, .mounts = -1, .cg = SP_CGROUP_NONE})
 
 struct sp_slot {
 	const struct sp_launcher *l;
-	struct sp_cgroup cg;
+	struct sp_cgroup_slot cgroups;
 	struct sp_mounts mounts;
 	int netdev; /* /proc/self/net/dev of the slot's namespace */
-	uint64_t baseline; /* memory in use when the slot was new */
+	uint64_t baseline; /* v1: memory in use when the slot was new */
 	uint64_t packets; /* through lo, then */
 	struct sp_prepared ready;
 	bool used; /* the tree was given to a container that got an order */
+	bool littered; /* a container's cgroup could not be removed */
 	/* of the evaluation between BEGIN and END; root stays, as a guess at the next one's */
 	bool open, stepped, spoiled; /* spoiled: a step was refused, the tree may be half-filled */
 	char root[SP_BOX_NAME_MAX];
 	int files;
-	uint64_t base; /* memory in use before the first step, its container included: what limit and peak count from */
+	uint64_t base; /* v1: memory in use before the first step, its container included: what limit and peak count from */
 };
 
 /* Makes sure that a container for s->root waits; what goes wrong is told by the step that needs it. */

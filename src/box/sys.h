@@ -24,11 +24,20 @@
 #define AT_RECURSIVE 0x8000
 #endif
 
-/* Like fork() with new namespaces. Only for processes with one thread: glibc's own bookkeeping (atfork handlers, thread id) is not renewed. */
-static inline pid_t sp_sys_clone(uint64_t flags, int *pidfd)
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP UINT64_C(0x200000000)
+#endif
+
+/* Like fork() with new namespaces, and born in the cgroup (v2) whose directory `cgroup` is, unless that is -1. Only for processes with one thread:
+ * glibc's own bookkeeping (atfork handlers, thread id) is not renewed. */
+static inline pid_t sp_sys_clone(uint64_t flags, int *pidfd, int cgroup)
 {
 	struct clone_args a = {.flags = flags, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
 	if (pidfd) a.flags |= CLONE_PIDFD;
+	if (cgroup >= 0) {
+		a.flags |= CLONE_INTO_CGROUP;
+		a.cgroup = (uint64_t)cgroup;
+	}
 	return (pid_t)syscall(SYS_clone3, &a, sizeof a);
 }
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -30,11 +31,57 @@ void bx_fail(const char *file, int line, const char *fmt, ...)
 	abort();
 }
 
+int bx_slow(void)
+{
+	const char *s = getenv("SERAPIS_TEST_SLOW");
+	int n = s ? atoi(s) : 1;
+	return n < 1 ? 1 : n > 100 ? 100 : n;
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- without root */
+
+int bx_test_uid(void)
+{
+	const char *s = getenv("SERAPIS_TEST_UID");
+	return s ? atoi(s) : 0;
+}
+
+void bx_become_test_user(void)
+{
+	int uid = bx_test_uid();
+	if (uid && (setgroups(0, NULL) < 0 || setgid((gid_t)uid) < 0 || setuid((uid_t)uid) < 0)) _exit(126);
+}
+
+static const struct {
+	const char *name;
+	uint32_t bit;
+} enforced[] = {{"ids", SP_BOX_ENF_IDS}, {"memory", SP_BOX_ENF_MEMORY}, {"pids", SP_BOX_ENF_PIDS}, {"cpu", SP_BOX_ENF_CPU},
+        {"seccomp", SP_BOX_ENF_SECCOMP}, {"net", SP_BOX_ENF_NET}};
+
+uint32_t bx_expected(void)
+{
+	uint32_t all = 0, named = 0;
+	const char *list = getenv("SERAPIS_TEST_ENFORCED");
+	for (size_t i = 0; i < sizeof enforced / sizeof *enforced; i++) {
+		all |= enforced[i].bit;
+		if (list && strstr(list, enforced[i].name)) named |= enforced[i].bit;
+	}
+	return bx_test_uid() ? named : all;
+}
+
+bool bx_enforces(const struct bx *b, uint32_t bits)
+{
+	BX_CHECK_MSG(b->ready.enforced == bx_expected(), "enforced is %x, expected %x", b->ready.enforced, bx_expected());
+	for (size_t i = 0; i < sizeof enforced / sizeof *enforced; i++)
+		if (enforced[i].bit & bits & ~b->ready.enforced) fprintf(stderr, "# not enforced here: %s\n", enforced[i].name);
+	return (b->ready.enforced & bits) == bits;
 }
 
 /* ---- processes */
@@ -51,16 +98,23 @@ void bx_spawn(struct bx *b, const char *policy_text)
 	BX_CHECK(fd >= 0);
 	const char *text = policy_text ? policy_text : "slots_max 8\n";
 	BX_CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	if (bx_test_uid()) BX_CHECK(fchown(fd, (uid_t)bx_test_uid(), (gid_t)bx_test_uid()) == 0);
 	close(fd);
+	int program = open(exe, O_PATH | O_CLOEXEC); /* the user may not be able to reach it */
+	BX_CHECK(program >= 0);
 	BX_CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	b->stub = fork();
 	BX_CHECK(b->stub >= 0);
 	if (b->stub == 0) {
 		int ch = fcntl(pair[1], F_DUPFD, 100);
 		snprintf(number, sizeof number, "%d", ch);
-		execl(exe, exe, "--control-fd", number, "--policy", policy, (char *)NULL);
+		bx_become_test_user();
+		const char *const argv[] = {
+		        exe, "--control-fd", number, "--policy", policy, bx_test_uid() ? "--unsafe-rootless" : NULL, NULL};
+		fexecve(program, (char *const *)(uintptr_t)argv, environ);
 		_exit(127);
 	}
+	close(program);
 	close(pair[1]);
 	b->control = pair[0];
 	/* The stub reads its policy before it answers anything: the file may go when the first message, or the end, is there. */
@@ -128,6 +182,10 @@ void bx_cgroup_path(const struct bx *b, const char *controller, char *out, size_
 	pid_t launcher = bx_child_of(bx_child_of(b->stub));
 	out[0] = 0;
 	BX_CHECK(launcher > 0);
+	if (!b->ready.cgroup_version) {
+		snprintf(out, size, "pid:%d", (int)bx_child_of(b->stub));
+		return;
+	}
 	snprintf(path, sizeof path, "/proc/%d/cgroup", (int)launcher);
 	FILE *f = fopen(path, "re");
 	BX_CHECK(f);
@@ -136,11 +194,11 @@ void bx_cgroup_path(const struct bx *b, const char *controller, char *out, size_
 		if (!dir) continue;
 		*dir++ = 0;
 		dir[strcspn(dir, "\n")] = 0;
-		if (strcmp(list + 1, controller) != 0) continue;
-		char *last = strrchr(dir, '/');
-		BX_CHECK(last && strstr(dir, "/serapis-box-"));
+		if (b->ready.cgroup_version == 2 ? strcmp(line, "0:") != 0 : strcmp(list + 1, controller) != 0) continue;
+		char *id = strstr(dir, "/serapis-box-"), *last = id ? strchr(id + 1, '/') : NULL;
+		BX_CHECK(last);
 		*last = 0;
-		snprintf(out, size, "/sys/fs/cgroup/%s%s", controller, dir);
+		snprintf(out, size, "/sys/fs/cgroup/%s%s", b->ready.cgroup_version == 2 ? "" : controller, dir);
 	}
 	fclose(f);
 	BX_CHECK(out[0]);
@@ -254,12 +312,15 @@ struct sp_box_begin bx_default_begin(const struct bx_run *r)
 	return b;
 }
 
+uint64_t bx_wall_max = UINT64_C(600000000000), bx_cpu_max = UINT64_C(600000000000);
+
 struct sp_box_step bx_default_step(const struct bx_run *r)
 {
 	struct sp_box_step s = r->step;
 	if (!s.processes) s.processes = 64;
-	if (!s.wall_ns) s.wall_ns = 10 * UINT64_C(1000000000);
-	if (!s.cpu_ns) s.cpu_ns = 10 * UINT64_C(1000000000);
+	uint64_t time = (uint64_t)bx_slow() * 10 * UINT64_C(1000000000);
+	if (!s.wall_ns) s.wall_ns = time < bx_wall_max ? time : bx_wall_max;
+	if (!s.cpu_ns) s.cpu_ns = time < bx_cpu_max ? time : bx_cpu_max;
 	if (!s.memory_bytes) s.memory_bytes = 256 << 20;
 	if (!s.file_bytes) s.file_bytes = 64 << 20;
 	if (!s.open_files) s.open_files = 256;

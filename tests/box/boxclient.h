@@ -2,6 +2,13 @@
 /*
  * Test library: starts serapis-box as the service would, speaks the protocol, runs commands. Whatever is wrong with the box itself fails the test at
  * once (bx_fail); what the program did is in struct bx_result. Every wait has a bound, so that a hang is a failure and not a stuck test run.
+ *
+ * SERAPIS_TEST_SLOW=N: this machine is N times slower than most (an emulated one). The waits and the default limits of steps grow by that; what is
+ * asserted does not change.
+ *
+ * SERAPIS_TEST_UID=U: the box is started as this user, without root (and with --unsafe-rootless, as most tests use several slots). Then
+ * SERAPIS_TEST_ENFORCED says what the host can enforce so, as names like "seccomp,net"; test_run asserts that it is exactly this, and a test whose
+ * subject is not enforced has nothing to look at: it begins with bx_enforces().
  */
 #ifndef SP_TEST_BOXCLIENT_H
 #define SP_TEST_BOXCLIENT_H
@@ -13,7 +20,8 @@
 
 #include "box/protocol.h"
 
-#define BX_WAIT_MS 20000
+int bx_slow(void); /* N, at least 1 */
+#define BX_WAIT_MS (20000 * bx_slow())
 
 struct bx {
 	pid_t stub;
@@ -40,7 +48,12 @@ void bx_start(struct bx *b, unsigned slots, const char *policy_text);
 void bx_stop(struct bx *b); /* closes the channels; the stub must end with status 0 */
 int bx_wait_stub(struct bx *b); /* its wait status, whatever it is */
 pid_t bx_child_of(pid_t parent); /* the one child of a process; -1: none */
-void bx_cgroup_path(const struct bx *b, const char *controller, char *out, size_t size); /* of the running box */
+uint32_t bx_expected(void); /* the bits of enum sp_box_enforced that this start must have */
+bool bx_enforces(const struct bx *b, uint32_t bits); /* says on stderr what is left out */
+int bx_test_uid(void); /* 0: the box runs as root */
+void bx_become_test_user(void); /* in a child, before the exec */
+void bx_cgroup_path(const struct bx *b, const char *controller, char *out,
+        size_t size); /* of the running box; v2: the same for all; without cgroups: "pid:" and the box's pid */
 
 /* Messages. */
 void bx_send(int ch, uint32_t type, const struct sp_box_msg *m, const int *fds, unsigned nfds);
@@ -85,6 +98,7 @@ struct bx_result {
 
 struct sp_box_begin bx_default_begin(const struct bx_run *r);
 struct sp_box_step bx_default_step(const struct bx_run *r);
+extern uint64_t bx_wall_max, bx_cpu_max; /* of the test's policy: what the defaults keep to; 600 s unless set */
 
 void bx_begin(int ch, const struct bx_run *r); /* sends */
 void bx_step(int ch, const struct bx_run *r); /* sends */

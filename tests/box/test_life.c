@@ -51,21 +51,52 @@ static void set_scene(struct scene *s)
 	}
 }
 
-/* Tasks below a cgroup directory; -1: the directory is gone. */
+/* Without a cgroup: what descends from the box. */
+static int children_below(pid_t pid)
+{
+	char path[64];
+	int n = 0, child;
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &child) == 1) n += 1 + children_below(child);
+	if (f) fclose(f);
+	return n;
+}
+
+/* Tasks of the slots' cgroups ("s…" with all below them; "box" on v2 is the box itself); -1: the directory is gone. */
 static int tasks_below(const char *dir)
 {
 	char path[1024];
 	int n = 0, pid;
+	if (sscanf(dir, "pid:%d", &pid) == 1) return kill(pid, 0) < 0 ? -1 : children_below(pid);
 	DIR *d = opendir(dir);
 	if (!d) return -1;
 	for (struct dirent *e; (e = readdir(d));) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.' || strcmp(e->d_name, "box") == 0) continue;
 		snprintf(path, sizeof path, "%s/%s/cgroup.procs", dir, e->d_name);
-		FILE *f = e->d_name[0] == 's' ? fopen(path, "re") : NULL;
-		if (!f) continue;
-		while (fscanf(f, "%d", &pid) == 1) n++;
-		fclose(f);
+		FILE *f = fopen(path, "re");
+		while (f && fscanf(f, "%d", &pid) == 1) n++;
+		if (f) fclose(f);
+		snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+		int below = tasks_below(path);
+		n += below > 0 ? below : 0;
 	}
 	closedir(d);
+	return n;
+}
+
+/* Directories of a cgroup, on every level. */
+static int groups_below(const char *dir)
+{
+	char path[1024];
+	int n = 0;
+	DIR *d = opendir(dir);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.') continue;
+		snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+		n += 1 + groups_below(path);
+	}
+	if (d) closedir(d);
 	return n;
 }
 
@@ -273,7 +304,7 @@ static void count(const struct bx *b, char cgroup[3][512], struct counts *c)
 		snprintf(path, sizeof path, "/proc/%d/fd", (int)all[i]);
 		c->fds[i] = count_entries(path);
 		c->mounts[i] = count_lines(all[i], "mountinfo");
-		c->cgroups[i] = count_entries(cgroup[i]);
+		c->cgroups[i] = groups_below(cgroup[i]);
 	}
 	c->tasks = tasks_below(cgroup[2]);
 }
@@ -300,7 +331,7 @@ static void many_runs_leave_nothing(void **state)
 	bx_free(&r);
 	for (int tries = BX_WAIT_MS / 5; tasks_below(cgroup[2]) != 2 && tries--;) nap(); /* launcher and the next run's init */
 	count(&b, cgroup, &before);
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 500 / bx_slow(); i++) {
 		struct bx_run run = BX_SH("echo $0; exec 5>/tmp/f; (sleep 100 &)");
 		struct bx_file file = {"dir/file", 0644, "content", 7};
 		run.files = &file;
@@ -337,6 +368,7 @@ static void sixty_four_slots(void **state)
 	int fds[SP_BOX_FDS_MAX];
 	unsigned uid[SP_BOX_SLOTS_MAX];
 	bx_start(&b, SP_BOX_SLOTS_MAX, "ids 200000 65536\n");
+	bool separate = bx_enforces(&b, SP_BOX_ENF_IDS);
 	for (unsigned i = 0; i < SP_BOX_SLOTS_MAX; i++) {
 		bx_begin(b.slot[i], &run);
 		bx_step(b.slot[i], &run);
@@ -346,8 +378,8 @@ static void sixty_four_slots(void **state)
 		bx_expect(b.slot[i], SP_BOX_BEGUN, &m, fds);
 		bx_collect(b.slot[i], &run, &r);
 		BX_EXITED(&r, 0);
-		assert_int_equal(sscanf(r.out, "%*u %*u %*u %*u %*u %*u %*u %u", &uid[i]), 1);
-		for (unsigned k = 0; k < i; k++) assert_true(uid[i] != uid[k]);
+		if (separate) assert_int_equal(sscanf(r.out, "%*u %*u %*u %*u %*u %*u %*u %u", &uid[i]), 1);
+		for (unsigned k = 0; k < i && separate; k++) assert_true(uid[i] != uid[k]);
 		bx_end(b.slot[i], &r);
 		bx_free(&r);
 	}
