@@ -101,6 +101,8 @@ void sp_http_linger(struct sp_http_server *s, int fd)
 
 static void linger_end(struct sp_http_server *s, size_t i)
 {
+	/* The library may still hold the original, and the set watches what both stand for, not the number: without this it would go on telling of a number that is somebody else's by then. */
+	epoll_ctl(s->epfd, EPOLL_CTL_DEL, s->linger[i].fd, NULL);
 	close(s->linger[i].fd);
 	s->linger[i] = s->linger[--s->nlinger];
 }

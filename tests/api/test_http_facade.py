@@ -287,6 +287,34 @@ def test_client_that_goes_on_sending_reads_its_413(echo):
                 assert w.answer().status == 413
 
 
+def test_refused_uploads_that_leave_harm_nobody(echo):
+    """Their sockets are read empty for a moment after their end; the number of such a socket soon is another client's."""
+    e = echo(loops=4, deadline=3000)
+    ends = threading.Event()
+
+    def leave():
+        while not ends.is_set():
+            with e.wire() as w:
+                w.send(b"POST /small HTTP/1.1\r\n" + H + b"Content-Length: 100000\r\n\r\nab")
+
+    def ask():
+        for _ in range(700):
+            with e.wire() as w:
+                w.send(b"GET / HTTP/1.1\r\n" + H + b"Connection: close\r\n\r\n")
+                statuses.append(w.answer().status)
+
+    statuses = []
+    leavers, askers = [threading.Thread(target=leave) for _ in range(3)], [threading.Thread(target=ask) for _ in range(3)]
+    for t in leavers + askers:
+        t.start()
+    for t in askers:
+        t.join()
+    ends.set()
+    for t in leavers:
+        t.join()
+    assert statuses == [200] * 2100
+
+
 def test_large_body(echo):
     server = echo()
     body = bytes(range(256)) * (8 << 12)
