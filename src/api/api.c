@@ -109,8 +109,8 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 	        {"POST", "/v1/eval/{language}", (size_t)c->http_body_max_bytes, sp_api_post_eval, a},
 	        {"GET", "/v1/evaluations/{id}", 0, sp_api_get_evaluation, a},
 	        {"GET", "/v1/languages", 0, sp_api_get_languages, a},
-	        {"GET", "/healthz", 0, sp_api_healthz, a},
-	        {"GET", "/readyz", 0, sp_api_readyz, a},
+	        {"GET", "/healthz", 0, sp_api_healthz, a, .urgent = true},
+	        {"GET", "/readyz", 0, sp_api_readyz, a, .urgent = true},
 	};
 	SP_BUG_ON(SP_COUNT(own) + sp_api_page_nroutes > SP_COUNT(a->routes));
 	memcpy(a->routes, own, sizeof(own));

@@ -293,6 +293,7 @@ void sp_waiters_free(struct sp_waiters *ws)
 	if (ws->deadlines_runs) pthread_join(ws->deadlines, NULL);
 	if (ws->sweeper_runs) pthread_join(ws->sweeper, NULL);
 	sp_workpool_stop(ws->pool, false);
+	sp_workpool_free(ws->pool);
 	pthread_cond_destroy(&ws->earlier);
 	pthread_cond_destroy(&ws->sweep);
 	pthread_cond_destroy(&ws->fewer);

@@ -101,7 +101,7 @@ struct sp_http_server {
 	char *listen;
 	atomic_int refs; /* the starter's and one a request */
 	struct MHD_Daemon *daemon;
-	struct sp_workpool *pool;
+	struct sp_workpool *pool, *urgent;
 	int port;
 	bool check_layout;
 

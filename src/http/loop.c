@@ -298,7 +298,7 @@ static enum MHD_Result dispatch(struct sp_http_request *r)
 	MHD_suspend_connection(r->mc);
 	pthread_mutex_unlock(&s->mu);
 	r->work.fn = run_handler;
-	if (sp_workpool_push(s->pool, &r->work)) return MHD_YES;
+	if (sp_workpool_push(r->route->urgent ? s->urgent : s->pool, &r->work)) return MHD_YES;
 
 	pthread_mutex_lock(&s->mu);
 	bool mine = r->phase == SP_HTTP_OWNED;

@@ -25,6 +25,7 @@ struct sp_http_route {
 	size_t body_max; /* bytes; 0: a body is refused with 413 */
 	void (*handler)(struct sp_http_request *r, void *cls); /* on a work thread */
 	void *cls;
+	bool urgent; /* the handler never blocks, and runs on a thread that handlers which do cannot occupy */
 };
 
 enum sp_http_fault {

@@ -143,6 +143,20 @@ def test_store_away_after_the_row(puppet):
     assert third.result().status_code == 200
 
 
+def test_health_does_not_queue_behind_the_store(puppet):
+    """More requests than there are threads wait in a store that does not come back: whoever asks for health must not wait behind them."""
+    p = puppet()
+    until(lambda: p.get("/readyz").status_code == 200)
+    p.tell("stuck on")
+    waiting = [Call(p.eval, "node", code="hello", **{"async": True}) for _ in range(60)]
+    time.sleep(0.3)  # so that every thread is inside
+    assert p.get("/healthz", timeout=30).json() == {"status": "ok"}
+    assert p.get("/readyz", timeout=30).json() == {"status": "ready"}
+    assert not any(c.got for c in waiting)
+    p.tell("stuck off")
+    assert {c.result().status_code for c in waiting} == {202}
+
+
 def test_readiness(puppet):
     p = puppet()
     until(lambda: p.get("/readyz").status_code == 200)
