@@ -14,6 +14,7 @@
 
 #define WORK_THREADS 16 /* they wait for the store, not for a processor */
 #define IDLE_MS (75 * 1000) /* longer than a balancer's 65 s, so that it is the balancer that closes */
+#define ANSWER_MS (120 * 1000) /* for the largest answer over a slow line; a client that takes longer only holds memory */
 #define STOP_MS 5000 /* for answers that are on their way when everybody has been answered */
 
 static bool find_forwarding(void *cls, const char *name, const char *value)
@@ -125,6 +126,8 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 	        .connections_max = (size_t)c->http_connections_max,
 	        .work_queue_max = (size_t)c->http_connections_max,
 	        .request_deadline_ms = c->http_request_deadline_ms,
+	        .memory_max = (size_t)c->http_memory_max_bytes,
+	        .answer_deadline_ms = ANSWER_MS,
 	        .idle_ms = IDLE_MS,
 	        .fault = fault,
 	        .gate = gate,

@@ -14,7 +14,7 @@
  *
  * What the library (0.9.75) does not do and we do: deadlines for a whole request, telling who left while suspended, 503 for connections over the bound (it would leave them
  * waiting), lingering after a refused upload, framing checks (guards.c). What stays the library's: answers to what it cannot parse at all (its own short page with
- * status 400, 413, 431 or 505, connection closed), and its inactivity timeout, which here only ends clients that do not read their answer.
+ * status 400, 413, 431 or 505, connection closed), and its inactivity timeout, which here only ends clients that read nothing of their answer (watch.c ends those that read too slowly).
  *
  * Stopping: no new connections; answers end theirs; wait for all requests; end the work threads; abandon what is left; stop the library, which must find nothing suspended.
  */
@@ -109,11 +109,12 @@ static void free_work(struct sp_http_server *s)
 struct sp_http_server *sp_http_start(const struct sp_http_options *opt, struct sp_err *err)
 {
 	SP_BUG_ON(!opt->listen || !opt->fault || opt->work_threads < 1 || !opt->work_queue_max || !opt->connections_max ||
-	          opt->request_deadline_ms < 1 || opt->idle_ms < 1);
+	          opt->request_deadline_ms < 1 || opt->answer_deadline_ms < 1 || opt->idle_ms < 1);
 	struct sp_http_server *s = sp_new(struct sp_http_server);
 	s->opt = *opt;
 	s->opt.listen = s->listen = sp_strdup(opt->listen);
 	atomic_init(&s->refs, 1);
+	atomic_init(&s->memory, 0);
 	pthread_mutex_init(&s->mu, NULL);
 	sp_cond_init(&s->cv);
 	s->epfd = s->wakefd = -1;

@@ -531,6 +531,72 @@ def test_connection_bound_by_peer(echo):
         w.sock.close()
 
 
+def test_memory_bound_of_bodies(echo):
+    server = echo(memory=4 << 20)
+    first, second = b"1" * 1_900_000, b"2" * 2_400_000
+    with server.wire() as one:
+        one.send(post(body=first)[:-1])
+        # Refused before the body once the first has arrived, also with a length that is not declared.
+        until(lambda: posts(server, post(body=second)[:-len(second)]) == 503)
+        chunked = b"POST /echo HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(second) + second
+        assert posts(server, chunked) == 503
+        one.send(first[-1:])
+        a = one.answer()
+        assert (a.status, a.body) == (200, first)
+        assert one.alive()
+        until(lambda: posts(server, post(body=first)) == 200)
+
+
+def posts(server, data):
+    """The status of the answer; the client may be refused before it has sent all."""
+    with server.wire() as w:
+        try:
+            w.send(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        if data.endswith(b"\r\n\r\n"):
+            w.half_close()
+        try:
+            return w.answer().status
+        except (EOFError, ConnectionResetError):
+            return None
+
+
+def test_memory_bound_of_unread_answers(echo):
+    server = echo(memory=16 << 20)
+    with server.wire() as lazy:
+        lazy.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.send(post(body=b"1" * 7_000_000))
+        # There is room for this body, but then none for its echo.
+        until(lambda: posts(server, post(body=b"2" * 2_000_000)) == 503)
+        with server.wire() as w:
+            w.send(post(body=b"2" * 2_000_000))
+            a = w.answer()
+            assert (a.status, a.headers["content-type"], "x-clean" in a.headers) == (503, "application/json", False)
+            assert b"no room for the answer" in a.body and w.alive()
+    until(lambda: posts(server, post(body=b"2" * 2_000_000)) == 200)
+
+
+def test_client_that_reads_too_slowly(echo):
+    """Reading a little now and then does not hold an answer in memory for ever."""
+    server = echo(answer_deadline=1000, deadline=300000, idle=300000)
+    body = b"1" * 7_000_000
+    with server.wire() as slow:
+        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.send(post(body=body))
+        read = [slow.sock.recv(100)]
+
+        def is_over():
+            read.append(slow.sock.recv(100))
+            return server.stats()["done"]
+
+        until(is_over)
+        assert len(b"".join(read)) < len(body)
+    with server.wire() as w:
+        w.send(post(body=body))
+        assert w.answer().body == body
+
+
 def test_work_queue_bound(echo):
     server = echo(works=1, queue=1)
     wires = [server.wire() for _ in range(3)]
