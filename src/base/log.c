@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #define LINE_MAX_ 4096 /* PIPE_BUF */
 #define VALUE_MAX 1024 /* of one string, as written */
+#define WAIT_MS 100 /* for a reader that is slow; a service that stands still for its log is worse than a log with a hole, which says so */
 #define TAIL_ROOM 32 /* for the mark of truncation, the end and the newline */
 
 struct line {
@@ -28,6 +30,7 @@ struct line {
 static enum sp_log_level least_level = SP_LOG_INFO;
 static bool as_text;
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t lost; /* lines since the last that was written; under write_lock */
 
 static const struct {
 	const char *name, *shown;
@@ -213,32 +216,58 @@ static void put_head(struct line *l, enum sp_log_level level, const char *compon
 	put_json_member(l, "version", SERAPIS_VERSION);
 }
 
-void sp_log_write(enum sp_log_level level, const char *component, const char *msg, const struct sp_log_field *fields)
+static void build(struct line *l, enum sp_log_level level, const char *component, const char *msg, const struct sp_log_field *fields)
 {
-	int saved = errno; /* who logs an error wants to go on with it */
-	struct line l;
 	bool cut = false;
 
-	l.n = 0;
-	l.full = false;
-	put_head(&l, level, component, msg);
+	l->n = 0;
+	l->full = false;
+	put_head(l, level, component, msg);
 	for (const struct sp_log_field *f = fields; f && f->name; f++) {
-		put_field(&l, f);
-		cut = cut || l.full;
-		l.full = false; /* a shorter field may still have room */
+		put_field(l, f);
+		cut = cut || l->full;
+		l->full = false; /* a shorter field may still have room */
 	}
 	const char *end = as_text ? (cut ? " truncated=true\n" : "\n") : (cut ? ",\"truncated\":true}\n" : "}\n");
-	memcpy(l.p + l.n, end, strlen(end)); /* into TAIL_ROOM */
-	l.n += strlen(end);
+	memcpy(l->p + l->n, end, strlen(end)); /* into TAIL_ROOM */
+	l->n += strlen(end);
+}
 
-	/* The lock only matters when a write is cut short: the rest must follow directly. */
-	pthread_mutex_lock(&write_lock);
-	for (size_t at = 0; at < l.n;) {
-		ssize_t n = write(STDERR_FILENO, l.p + at, l.n - at);
+/* False when whoever reads has left no room for wait_ms. A pipe that has room takes a line without blocking, since no line is longer than PIPE_BUF. stderr is not made
+ * non-blocking for that: it may be shared with others who do not expect it. */
+static bool emit(const struct line *l, int wait_ms)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	int ready;
+
+	while ((ready = poll(&p, 1, wait_ms)) < 0 && errno == EINTR) continue;
+	if (ready == 0) return false;
+	for (size_t at = 0; at < l->n;) {
+		ssize_t n = write(STDERR_FILENO, l->p + at, l->n - at);
 		if (n < 0 && errno == EINTR) continue;
 		if (n <= 0) break; /* nobody listens; there is no other place to say so */
 		at += (size_t)n;
 	}
+	return true;
+}
+
+void sp_log_write(enum sp_log_level level, const char *component, const char *msg, const struct sp_log_field *fields)
+{
+	int saved = errno; /* who logs an error wants to go on with it */
+	struct line l;
+
+	build(&l, level, component, msg, fields);
+	/* The lock keeps lines whole when a write is cut short, and the count of those that were lost. */
+	pthread_mutex_lock(&write_lock);
+	bool was_full = lost > 0, ok = true;
+	if (was_full) {
+		struct line note;
+		const struct sp_log_field of[] = {SP_I("lines", lost), {.name = NULL}};
+		build(&note, SP_LOG_WARN, "log", "lines were lost: their reader was too slow", of);
+		if ((ok = emit(&note, 0))) lost = 0;
+	}
+	if (ok) ok = emit(&l, was_full ? 0 : WAIT_MS);
+	if (!ok) lost++;
 	pthread_mutex_unlock(&write_lock);
 	errno = saved;
 }

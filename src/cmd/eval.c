@@ -27,7 +27,9 @@ static long call(struct client *c, const char *path, const char *body, json_t **
 	char why[CURL_ERROR_SIZE] = "";
 	struct sp_buf got;
 	sp_buf_init(&got, ANSWER_MAX);
-	sp_autofree char *url = sp_asprintf("%s%s", c->server, path);
+	size_t n = strlen(c->server);
+	while (n && c->server[n - 1] == '/') n--; /* paths begin with theirs */
+	sp_autofree char *url = sp_asprintf("%.*s%s", (int)n, c->server, path);
 	curl_easy_reset(c->curl);
 	curl_easy_setopt(c->curl, CURLOPT_URL, url);
 	curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* `serapis run FILE`: one program in one container, without a server, store or queue; judged and shown exactly as a server would. */
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +16,16 @@
 
 static struct sp_runtime *interrupted; /* what a signal handler thread would need; one run, one slot */
 
+static atomic_bool over; /* the run has ended: the next signal ends the thread */
+
 static void *on_signal(void *set)
 {
 	int sig;
-	for (;;)
-		if (sigwait(set, &sig) == 0) sp_runtime_interrupt(interrupted, 0);
-	return NULL;
+	for (;;) {
+		if (sigwait(set, &sig) != 0) continue;
+		if (atomic_load(&over)) return NULL;
+		sp_runtime_interrupt(interrupted, 0);
+	}
 }
 
 static json_t *evaluate(struct sp_runtime *runtime, const struct sp_request *request, bool as_json)
@@ -94,7 +100,9 @@ static int run(const struct sp_config *cfg, struct sp_program *p, bool as_json)
 	bool watching = pthread_create(&t, NULL, on_signal, &set) == 0;
 	json_t *e = evaluate(runtime, &request, as_json);
 	if (watching) {
-		pthread_cancel(t);
+		/* Not pthread_cancel: a cancelled thread does not run the ends that sanitizers need. */
+		atomic_store(&over, true);
+		pthread_kill(t, SIGTERM);
 		pthread_join(t, NULL);
 	}
 	sp_runtime_close(runtime);

@@ -135,10 +135,9 @@ static void service_stop(struct service *s, bool pause_for_balancers)
 static void *second_signal(void *set)
 {
 	int sig;
-	if (sigwait(set, &sig) == 0) {
-		sp_log_warn("serve", "second signal: ending at once", SP_I("signal", sig));
-		_exit(128 + sig);
-	}
+	/* Nothing is said: what holds up the end may be whoever reads the log. */
+	for (;;)
+		if (sigwait(set, &sig) == 0 && sig != SIGHUP) _exit(128 + sig);
 	return NULL;
 }
 
@@ -147,7 +146,8 @@ static void help(void)
 	puts("usage: serapis serve [--config FILE] [SETTINGS]\n\n"
 	     "Starts the whole service in one process: HTTP API, queue, SQLite store and containers. Ends on SIGTERM or Ctrl-C after what "
 	     "runs has ended;\n"
-	     "a second signal ends it at once. Containers need root at start; --user NAME names whom the service becomes afterwards.\n");
+	     "a second signal ends it at once. SIGHUP changes nothing. Containers need root at start; --user NAME names whom the service "
+	     "becomes afterwards.\n");
 	sp_cmd_print_config_help();
 }
 
@@ -176,11 +176,12 @@ int sp_cmd_serve(int argc, char **argv)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 
 	if (service_start(&s, &err) < 0) {
-		sp_cmd_complain("%s", err.msg);
 		service_stop(&s, false);
+		sp_cmd_complain("%s", err.msg); /* last, below what the parts that were interrupted may have logged */
 		return SP_EXIT_FAILED;
 	}
 	struct sp_runtime_info info;
@@ -191,7 +192,11 @@ int sp_cmd_serve(int argc, char **argv)
 	        SP_S("isolation", info.isolation));
 
 	int sig = 0;
-	while (sigwait(&set, &sig) != 0) continue;
+	for (;;) {
+		if (sigwait(&set, &sig) != 0) continue;
+		if (sig != SIGHUP) break;
+		sp_log_info("serve", "settings are read at start only; SIGHUP changes nothing");
+	}
 	sp_log_info("serve", "draining", SP_I("signal", sig));
 	pthread_t t;
 	if (pthread_create(&t, NULL, second_signal, &set) == 0) pthread_detach(t);

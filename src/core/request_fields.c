@@ -90,6 +90,8 @@ void sp_check_known(struct sp_parse *c, json_t *o, const struct sp_place *place,
 		bool found = false;
 		for (size_t i = 0; i < n && !found; i++) found = strcmp(key, known[i]) == 0;
 		if (found) continue;
+		/* What does not go into the list is not worth a search for what it resembles: there may be 100,000. */
+		if (c->ps->n == SP_PROBLEMS_MAX) return;
 		struct sp_place p = place ? sp_place_member(place, key) : sp_place_of(key);
 		const char *near = sp_nearest(key, known, n);
 		if (near)

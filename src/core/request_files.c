@@ -186,5 +186,9 @@ void sp_parse_files(struct sp_parse *c)
 	if (!fine) return;
 	check_tree(c, code != NULL);
 	check_room(c);
-	if (!code) choose_entry(c, given);
+	if (!code && !choose_entry(c, given)) return;
+	/* Compilers and interpreters would take it for an option. */
+	if (c->out->entry && c->out->entry[0] == '-')
+		sp_invalid(c, &pentry, json_string(c->out->entry), NULL, "entry is \"%.150s\"; the main file's name may not begin with '-'",
+		        c->out->entry);
 }

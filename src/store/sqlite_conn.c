@@ -72,6 +72,8 @@ static int setup(sqlite3 *db, const char *path, enum sp_sqlite_role role, struct
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	if (role == SP_SQLITE_READER) return pragma(db, "PRAGMA query_only=1", err);
 
+	/* Before the first change: another program's database is left as it is. */
+	if (path && sp_sqlite_check_owner(db, err) != 0) return -1;
 	/* The first two count only before the first table is made; afterwards they change nothing. */
 	if (pragma(db, "PRAGMA page_size=4096", err) != 0 || pragma(db, "PRAGMA auto_vacuum=INCREMENTAL", err) != 0) return -1;
 	if (path && journal_wal(db, err) != 0) return -1;

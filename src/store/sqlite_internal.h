@@ -162,6 +162,8 @@ int64_t sp_sqlite_now(const struct sp_sqlite *s);
 /* Runs SQL as one write. For tests, which bring about what no operation does. */
 int sp_sqlite_exec(struct sp_store *s, const char *sql, struct sp_err *err) SP_MUSTCHECK;
 
+/* sqlite_schema.c: SP_E_INVALID for the database of another program; only reads. */
+int sp_sqlite_check_owner(sqlite3 *db, struct sp_err *err) SP_MUSTCHECK;
 /* sqlite_schema.c: brings the schema to the newest version; refuses a newer one and a database that is not ours. */
 struct sp_migration;
 int sp_sqlite_migrate(sqlite3 *db, const struct sp_migration *list, struct sp_err *err) SP_MUSTCHECK;

@@ -63,6 +63,13 @@ static int apply(sqlite3 *db, const struct sp_migration *m, struct sp_err *err)
 	return sp_wrap(err, "migration %04d_%s", m->number, m->name);
 }
 
+int sp_sqlite_check_owner(sqlite3 *db, struct sp_err *err)
+{
+	int64_t version;
+
+	return current_version(db, &version, err);
+}
+
 int sp_sqlite_migrate(sqlite3 *db, const struct sp_migration *list, struct sp_err *err)
 {
 	char id[64];

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Languages, health, the page at /, and who may call a server without users."""
+import fcntl
+import os
 import re
+import signal
+import subprocess
 
 import pytest
 import requests
+from support.service import SERAPIS, Service, wait_for
 from wire import Wire
 
 LIMITS = ["wall_ms", "cpu_ms", "memory_bytes", "processes", "open_files", "files_bytes", "output_bytes", "compile_wall_ms"]
@@ -102,3 +107,31 @@ def test_malformed_request(server):
 def test_headers_too_large(server):
     a = requests.get(server.url + "/healthz", headers={"X-A": "a" * 33000})
     assert a.status_code == 431 and a.json()["error"]["limit"] == 32768
+
+
+def test_hangup_changes_nothing():
+    with Service() as s:
+        s.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: s.log_contains("SIGHUP changes nothing"), 30, "the line about SIGHUP")
+        assert s.get("/healthz").status_code == 200
+        assert s.stop() == 0
+
+
+def test_a_log_that_nobody_reads_stops_nothing(tmp_path):
+    """Every request is a line; the pipe is full long before the last of them."""
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    port_file = tmp_path / "port"
+    p = subprocess.Popen([SERAPIS, "serve", "--http-listen", "127.0.0.1:0", "--http-port-file", port_file, "--store", f"sqlite:{tmp_path}/t.db", "--drain-delay", "0s"],
+                         stdin=subprocess.DEVNULL, stdout=write, stderr=write, start_new_session=True)
+    os.close(write)
+    try:
+        wait_for(lambda: port_file.exists() or p.poll() is not None, 30, "the port file")
+        for _ in range(200):
+            assert requests.get("http://127.0.0.1:%s/v1/languages" % port_file.read_text().strip(), timeout=60).status_code == 200
+        p.terminate()
+        assert p.wait(timeout=60) == 0
+    finally:
+        p.kill()
+        p.wait()
+        os.close(read)

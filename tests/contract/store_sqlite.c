@@ -309,6 +309,14 @@ static void refuses_what_is_not_ours(void **state)
 	assert_err(&err, SP_E_INVALID, "the database of another program");
 	assert_int_equal(number("SELECT count(*) FROM sqlite_schema"), 1);
 	assert_int_equal(number("PRAGMA application_id"), 0);
+	/* Not even its journal, which other programs with the file depend on: 1 is a rollback journal, 2 a write-ahead log. */
+	unsigned char head[20] = {0};
+	FILE *db = fopen(test_db(), "r");
+	assert_non_null(db);
+	assert_int_equal(fread(head, 1, sizeof(head), db), sizeof(head));
+	fclose(db);
+	assert_int_equal(head[18], 1);
+	assert_int_equal(head[19], 1);
 
 	FILE *f = fopen(test_db(), "w");
 	assert_non_null(f);

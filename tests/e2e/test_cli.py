@@ -91,6 +91,11 @@ def test_eval_without_a_server(tmp_path):
     assert r.returncode == 125 and "127.0.0.1" in r.stderr
 
 
+def test_eval_takes_a_server_with_a_slash_at_its_end(server, tmp_path):
+    r = serapis("eval", "--server", server.url + "/", write(tmp_path, "p.rb", "puts 5"))
+    assert (r.returncode, r.stdout) == (0, "5\n"), r.stderr
+
+
 def test_eval_async_prints_the_id(server, tmp_path):
     r = serapis("eval", "--server", server.url, "--async", write(tmp_path, "p.rb", "puts 5"))
     e = server.evaluation(r.stdout.strip(), wait_ms=20000).json()

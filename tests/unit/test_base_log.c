@@ -291,6 +291,28 @@ static void json_when_not_a_terminal(void **state)
 	json_decref(v);
 }
 
+/* A reader that has stopped must not stop who logs; and the log says that it has a hole. */
+static void a_reader_that_is_too_slow_costs_lines(void **state)
+{
+	enum { MANY = 2000 };
+	int got = 0;
+	json_int_t lost = 0;
+
+	for (int i = 0; i < MANY; i++) sp_log_info("c", "m", SP_I("i", i));
+	while (next_line()) got++;
+	assert_true(got > 0 && got < MANY);
+	sp_log_info("c", "after");
+	json_t *j = next_json();
+	assert_string_equal(json_string_value(json_object_get(j, "level")), "warn");
+	lost = json_integer_value(json_object_get(j, "lines"));
+	json_decref(j);
+	assert_int_equal(got + lost, MANY);
+	j = next_json();
+	assert_string_equal(json_string_value(json_object_get(j, "msg")), "after");
+	json_decref(j);
+	assert_null(next_line());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +322,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(numbers, start, stop),
 	        cmocka_unit_test_setup_teardown(long_values_are_cut_and_the_line_stays_whole, start, stop),
 	        cmocka_unit_test_setup_teardown(errno_is_kept, start, stop),
+	        cmocka_unit_test_setup_teardown(a_reader_that_is_too_slow_costs_lines, start, stop),
 	        cmocka_unit_test_setup_teardown(threads_write_whole_lines, start, stop),
 	        cmocka_unit_test_setup_teardown(text_on_a_terminal, start_terminal, stop),
 	        cmocka_unit_test_setup_teardown(json_when_not_a_terminal, start, stop),

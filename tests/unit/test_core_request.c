@@ -93,6 +93,8 @@ static const struct refusal refusals[] = {
         {"{'code':'','env':{'A=B':''}}", "invalid_field", "/env/A=B", "letters, digits and _"},
         {"{'code':'','env':{'A':'\\u0000'}}", "nul_in_text", "/env/A", "U+0000"},
 
+        {"{'code':'','entry':'--version'}", "invalid_field", "/entry", "may not begin with '-'"},
+        {"{'files':[{'path':'-e','content':''}]}", "invalid_field", "/entry", "may not begin with '-'"},
         {"{'code':'','limits':1}", "invalid_field", "/limits", "must be an object"},
         {"{'code':'','limits':{'wall':1}}", "unknown_field", "/limits/wall", "there is no field limits.wall"},
         {"{'code':'','limits':{'wall_m':1}}", "unknown_field", "/limits/wall_m", "did you mean wall_ms?"},
