@@ -161,7 +161,12 @@ static int take_started(struct step_io *io, unsigned nfds, int *fds, struct sp_e
 		return lose(io->n, io->s, "it broke the protocol (STARTED)", err);
 	}
 	io->started = true;
-	for (unsigned i = 0; i < nfds; i++) io->pipes[i] = fds[i];
+	for (unsigned i = 0; i < nfds; i++) {
+		/* The program can open its own output for reading and take a byte back that poll has announced: a read that waits then would
+		 * keep us from the doorbell and the box for as long as it likes. */
+		(void)fcntl(fds[i], F_SETFL, O_NONBLOCK);
+		io->pipes[i] = fds[i];
+	}
 	return io->asked == SP_KILLED_NOT ? 0 : send_kill(io, io->asked, err);
 }
 
