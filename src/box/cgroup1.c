@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cgroup v1. Three controllers, each with a hierarchy and a path of its own: this process may sit at / in one and at /system.slice/… in another,
+ * cgroup v1. Four controllers, each with a hierarchy and a path of its own: this process may sit at / in one and at /system.slice/… in another,
  * so each path is read, never assumed (box-rules.md 37).
  *
  * serapis-box-<id> is made below the box's own cgroup, so that a limit that somebody has set for the service holds for the runs too. It
@@ -26,7 +26,10 @@
 
 #include "base/attr.h"
 
-static const char *const controllers[SP_CG_COUNT] = {"memory", "cpuacct", "pids"};
+static const char *const controllers[SP_CG_COUNT] = {"memory", "cpuacct", "pids", "cpu"};
+
+/* Of one slot's group among the others: all get the same, however many processes and sessions are in each. The kernel's own default. */
+#define SLOT_SHARES 1024
 
 static bool list_has(const char *list, const char *word)
 {
@@ -83,12 +86,14 @@ int sp_cgroup_find(struct sp_cgroup_base *b, struct sp_err *err)
 
 	for (int i = 0; i < SP_CG_COUNT; i++) {
 		char own[384], root[384], point[384];
-		if (!own_path(controllers[i], own, sizeof own) || !mount_of(controllers[i], root, point, sizeof root))
+		if (!own_path(controllers[i], own, sizeof own) || !mount_of(controllers[i], root, point, sizeof root)) {
+			if (i == SP_CG_CPU) continue;
 			return sp_fail(err, SP_E_UNSUPPORTED, 0,
 			        "this host has no cgroup v1 controller \"%s\", without which programs cannot be limited: mount it below "
 			        "/sys/fs/cgroup "
 			        "(cgroup v2 alone is not enough)",
 			        controllers[i]);
+		}
 		/* The mount shows the hierarchy from `root` on; in a container that is usually the path of our own cgroup, or one above it. */
 		const char *below = own;
 		size_t n = strlen(root);
@@ -135,7 +140,8 @@ static void remove_stale(const struct sp_cgroup_base *b)
 		sp_autoclose int fd = openat(b->parent[SP_CG_MEMORY], e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) continue;
 		/* memory last: as long as it exists, an interrupted removal is found again */
-		for (int i = SP_CG_COUNT - 1; i >= 0; i--) remove_tree(b->parent[i], e->d_name);
+		for (int i = SP_CG_COUNT - 1; i >= 0; i--)
+			if (b->parent[i] >= 0) remove_tree(b->parent[i], e->d_name);
 	}
 	if (d) closedir(d);
 }
@@ -160,6 +166,7 @@ int sp_cgroup_delegate(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp
 	snprintf(b->id, sizeof b->id, SP_CGROUP_PREFIX "%016" PRIx64, id);
 
 	for (int i = 0; i < SP_CG_COUNT; i++) {
+		if (!b->path[i][0]) continue;
 		b->parent[i] = open(b->path[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (b->parent[i] < 0) return sp_fail(err, SP_E_UNSUPPORTED, errno, "cgroup directory %s", b->path[i]);
 	}
@@ -167,6 +174,7 @@ int sp_cgroup_delegate(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp
 	remove_stale(b);
 	int rc = 0;
 	for (int i = 0; i < SP_CG_COUNT && rc == 0; i++) {
+		if (b->parent[i] < 0) continue;
 		rc = make_one(b, i, uid, gid, err);
 		if (rc == 0 && i == SP_CG_MEMORY && flock(b->dir[i], LOCK_EX | LOCK_NB) < 0)
 			rc = sp_fail(err, SP_E_IO, errno, "locking the box's cgroup");
@@ -241,6 +249,8 @@ int sp_cgroup_enter(const struct sp_cgroup_base *b, unsigned slot, unsigned gene
 
 	snprintf(name, sizeof name, "s%u-%u", slot, generation);
 	for (int i = 0; i < SP_CG_COUNT; i++) {
+		at[i] = -1;
+		if (b->dir[i] < 0) continue;
 		if (mkdirat(b->dir[i], name, 0755) < 0 && errno != EEXIST)
 			return sp_fail(err, SP_E_IO, errno, "making the slot's %s cgroup", controllers[i]);
 		at[i] = openat(b->dir[i], name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -274,12 +284,18 @@ int sp_cgroup_enter(const struct sp_cgroup_base *b, unsigned slot, unsigned gene
 	sp_autoclose int swappiness = openat(at[SP_CG_MEMORY], "memory.swappiness", O_WRONLY | O_CLOEXEC);
 	if (swappiness >= 0 && write_number(swappiness, 0) < 0) return sp_fail(err, SP_E_IO, errno, "memory.swappiness");
 
+	/* A task outside of the root group is in no autogroup, where each session would have a share of its own. */
+	sp_autoclose int shares = at[SP_CG_CPU] < 0 ? -1 : openat(at[SP_CG_CPU], "cpu.shares", O_WRONLY | O_CLOEXEC);
+	if (shares >= 0 && write_number(shares, SLOT_SHARES) < 0) return sp_fail(err, SP_E_IO, errno, "cpu.shares");
+
 	for (int i = 0; i < SP_CG_COUNT; i++) {
+		if (at[i] < 0) continue;
 		sp_autoclose int procs = openat(at[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);
 		if (procs < 0 || write(procs, "0", 1) != 1)
 			return sp_fail(err, SP_E_IO, errno, "entering the slot's %s cgroup", controllers[i]);
 	}
-	for (int i = 0; i < SP_CG_COUNT; i++) close(at[i]);
+	for (int i = 0; i < SP_CG_COUNT; i++)
+		if (at[i] >= 0) close(at[i]);
 	return 0;
 }
 
@@ -287,7 +303,8 @@ void sp_cgroup_drop(const struct sp_cgroup_base *b, unsigned slot, unsigned gene
 {
 	char name[48];
 	snprintf(name, sizeof name, "s%u-%u", slot, generation);
-	for (int i = 0; i < SP_CG_COUNT; i++) unlinkat(b->dir[i], name, AT_REMOVEDIR);
+	for (int i = 0; i < SP_CG_COUNT; i++)
+		if (b->dir[i] >= 0) unlinkat(b->dir[i], name, AT_REMOVEDIR);
 }
 
 int sp_cgroup_set_memory(struct sp_cgroup *cg, uint64_t bytes)

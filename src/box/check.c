@@ -130,6 +130,9 @@ int sp_box_check(const char *policy_file)
 		say(false, "cgroups", "%s", err.msg);
 	else
 		say(true, "cgroups", "v1; memory at %s", cg.path[SP_CG_MEMORY]);
+	if (cg.version == 1 && cg.path[SP_CG_MEMORY][0] && !cg.path[SP_CG_CPU][0])
+		printf("%-8s%-18sno controller \"cpu\": a program of many processes takes processor time from those in other slots\n",
+		        "note", "cgroups");
 	check_namespaces();
 	say(sp_seccomp_present(), "seccomp", "%s", sp_seccomp_present() ? "filter built in" : "this build has no filter");
 	check_host_root();

@@ -99,6 +99,17 @@ static void burn(void)
 		;
 }
 
+/* Each child in a session of its own: where the scheduler groups by session, each has a share of its own. */
+static void burn_in_sessions(int n)
+{
+	for (int i = 0; i < n; i++)
+		if (fork() == 0) {
+			setsid();
+			burn();
+		}
+	for (;;) pause();
+}
+
 /* A grandchild in a session of its own keeps stdout open and ignores what can be ignored. */
 static int leave_daemon(void)
 {
@@ -258,6 +269,7 @@ int main(int argc, char **argv)
 		puts("sleeping");
 		for (;;) pause();
 	}
+	if (strcmp(mode, "burn-in-sessions") == 0) burn_in_sessions(atoi(argv[2]));
 	if (strcmp(mode, "burn") == 0) {
 		for (int i = 1; i < atoi(argv[2]); i++)
 			if (fork() == 0) burn();

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What one slot's program does at the cost of others: of the next run, of other slots, of the host. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "boxclient.h"
+
+#define MS UINT64_C(1000000)
+#define MIB (UINT64_C(1) << 20)
+
+/* BEGIN and STEP, up to STARTED; the pipes are left to bx_collect's counterpart below. */
+static void launch(int ch, const struct bx_run *run)
+{
+	struct sp_box_msg m;
+	int fds[SP_BOX_FDS_MAX];
+	bx_begin(ch, run);
+	bx_step(ch, run);
+	bx_expect(ch, SP_BOX_BEGUN, &m, fds);
+}
+
+/* 60 sessions against as many processes as there are processors: over the same time both slots get the same, less what a busy machine blurs. */
+static void processor_time_is_shared_by_slot(void **state)
+{
+	struct bx b;
+	char n[16];
+	snprintf(n, sizeof n, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	struct bx_run many = BX_PROBE("burn-in-sessions", "60"), few = BX_PROBE("burn", n);
+	struct bx_result rm = {0}, rf = {0};
+	many.step.wall_ns = few.step.wall_ns = 1500 * MS;
+	many.step.cpu_ns = few.step.cpu_ns = 500 * 1000 * MS;
+	many.step.processes = few.step.processes = 256;
+
+	bx_start(&b, 2, NULL);
+	launch(b.slot[0], &many);
+	launch(b.slot[1], &few);
+	bx_collect(b.slot[0], &many, &rm);
+	bx_collect(b.slot[1], &few, &rf);
+	BX_KILLED(&rm, SP_BOX_KILLED_WALL);
+	BX_KILLED(&rf, SP_BOX_KILLED_WALL);
+	print_message("# cpu: %llu ms with 60 sessions, %llu ms with %s processes\n", (unsigned long long)(rm.done.cpu_ns / MS),
+	        (unsigned long long)(rf.done.cpu_ns / MS), n);
+	assert_true(rf.done.cpu_ns * 4 >= rm.done.cpu_ns);
+	bx_end(b.slot[0], &rm);
+	bx_end(b.slot[1], &rf);
+	bx_free(&rm);
+	bx_free(&rf);
+	bx_stop(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(processor_time_is_shared_by_slot),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
