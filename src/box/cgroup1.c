@@ -30,6 +30,8 @@ static const char *const controllers[SP_CG_COUNT] = {"memory", "cpuacct", "pids"
 
 /* Of one slot's group among the others: all get the same, however many processes and sessions are in each. The kernel's own default. */
 #define SLOT_SHARES 1024
+/* Buffers of all TCP sockets in a slot; a connection at full speed has use for some megabytes. */
+#define SLOT_TCP_BYTES (UINT64_C(16) << 20)
 
 static bool list_has(const char *list, const char *word)
 {
@@ -283,6 +285,11 @@ int sp_cgroup_enter(const struct sp_cgroup_base *b, unsigned slot, unsigned gene
 	/* No swap for runs: the limit is one of memory, and swapped pages would outlive it on the host's disk. */
 	sp_autoclose int swappiness = openat(at[SP_CG_MEMORY], "memory.swappiness", O_WRONLY | O_CLOEXEC);
 	if (swappiness >= 0 && write_number(swappiness, 0) < 0) return sp_fail(err, SP_E_IO, errno, "memory.swappiness");
+
+	/* Socket buffers are not charged to memory.limit_in_bytes: a program on the loopback interface could fill the host's. Held against
+	 * its slot instead, and sends then wait as for a slow reader. */
+	sp_autoclose int tcp = openat(at[SP_CG_MEMORY], "memory.kmem.tcp.limit_in_bytes", O_WRONLY | O_CLOEXEC);
+	if (tcp >= 0 && write_number(tcp, SLOT_TCP_BYTES) < 0) return sp_fail(err, SP_E_IO, errno, "memory.kmem.tcp.limit_in_bytes");
 
 	/* A task outside of the root group is in no autogroup, where each session would have a share of its own. */
 	sp_autoclose int shares = at[SP_CG_CPU] < 0 ? -1 : openat(at[SP_CG_CPU], "cpu.shares", O_WRONLY | O_CLOEXEC);

@@ -182,6 +182,26 @@ static int loopback(int port)
 	return 0;
 }
 
+/* Connections that nobody reads from; prints how many bytes the kernel took for them. */
+static int fill_tcp(int connections)
+{
+	static char block[60000];
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+	long long taken = 0;
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(l, (struct sockaddr *)&a, len) < 0 || getsockname(l, (struct sockaddr *)&a, &len) < 0 || listen(l, 1000) < 0)
+		return say("listen", -1), 1;
+	for (int i = 0; i < connections; i++) {
+		int s = socket(AF_INET, SOCK_STREAM, 0);
+		if (s < 0 || connect(s, (struct sockaddr *)&a, len) < 0 || accept(l, NULL, NULL) < 0) break;
+		fcntl(s, F_SETFL, O_NONBLOCK);
+		for (ssize_t w; (w = write(s, block, sizeof block)) > 0;) taken += w;
+	}
+	printf("taken %lld\n", taken);
+	return 0;
+}
+
 static int forbidden(void)
 {
 	struct clone_args ca = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
@@ -261,6 +281,7 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "fds") == 0) return list_fds();
 	if (strcmp(mode, "net") == 0) return net();
 	if (strcmp(mode, "loopback") == 0) return loopback(atoi(argv[2]));
+	if (strcmp(mode, "fill-tcp") == 0) return fill_tcp(atoi(argv[2]));
 	if (strcmp(mode, "forbidden") == 0) return forbidden();
 	if (strcmp(mode, "leave") == 0) return leave();
 	if (strcmp(mode, "look") == 0) return look();

@@ -53,10 +53,28 @@ static void processor_time_is_shared_by_slot(void **state)
 	bx_stop(&b);
 }
 
+/* Socket buffers are not in the memory cgroup's account; without a bound of their own these connections would take several 100 MB. */
+static void tcp_buffers_are_bounded(void **state)
+{
+	struct bx b;
+	struct bx_run run = BX_PROBE("fill-tcp", "100");
+	struct bx_result r;
+	long long taken = 0;
+	run.step.memory_bytes = 64 * MIB;
+	bx_start(&b, 1, NULL);
+	bx_run(b.slot[0], &run, &r);
+	BX_EXITED(&r, 0);
+	assert_int_equal(sscanf(r.out, "taken %lld", &taken), 1);
+	assert_in_range(taken, 1, 48 * MIB);
+	bx_free(&r);
+	bx_stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(processor_time_is_shared_by_slot),
+	        cmocka_unit_test(tcp_buffers_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
