@@ -275,7 +275,7 @@ static bool run(struct sp_slot *s, struct step *st, const struct sp_box_step *b,
 	struct sp_note ready, end;
 	if (!await_exec(s, &st->c, &ready)) return false;
 	struct sp_inner m = {.type = SP_IN_STARTED};
-	m.u.started = (struct sp_inner_started){.exec_ns = ready.at_ns, .cpu_base = ready.cpu, .wall_ns = b->wall_ns, .cpu_ns = b->cpu_ns};
+	m.u.started = (struct sp_inner_started){.exec_ns = ready.at_ns, .cpu_base = ready.cpu};
 	sp_slot_answer(s, &m, (const int[]){st->c.pidfd, st->out[0], st->err[0]}, merge ? 2 : 3);
 
 	/* Returns when all of the container's pid namespace is dead: the kernel lets an init end last. */

@@ -291,7 +291,10 @@ int main(int argc, char **argv)
 		for (;;) pause();
 	}
 	if (strcmp(mode, "burn-in-sessions") == 0) burn_in_sessions(atoi(argv[2]));
-	if (strcmp(mode, "burn") == 0) {
+	if (strcmp(mode, "burn") == 0 || strcmp(mode, "burn-everywhere") == 0) {
+		cpu_set_t all;
+		memset(&all, 0xff, sizeof all);
+		if (strcmp(mode, "burn") != 0) say("affinity", sched_setaffinity(0, sizeof all, &all));
 		for (int i = 1; i < atoi(argv[2]); i++)
 			if (fork() == 0) burn();
 		burn();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What one slot's program does at the cost of others: of the next run, of other slots, of the host. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,11 +71,37 @@ static void tcp_buffers_are_bounded(void **state)
 	bx_stop(&b);
 }
 
+/* A box that is kept to one processor does not keep its programs there; the cpu limit has to be looked at as soon as all of them can have used it up. */
+static void cpu_limit_of_a_program_that_leaves_our_processors(void **state)
+{
+	struct bx b;
+	char n[16];
+	cpu_set_t all, one;
+	struct bx_result r;
+	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+	snprintf(n, sizeof n, "%d", CPU_COUNT(&all));
+	struct bx_run run = BX_PROBE("burn-everywhere", n);
+	run.step.cpu_ns = 1000 * MS;
+	CPU_ZERO(&one);
+	for (int i = 0, found = 0; i < CPU_SETSIZE && !found; i++)
+		if (CPU_ISSET(i, &all)) CPU_SET(i, &one), found = 1;
+	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+	bx_start(&b, 1, NULL);
+	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+	bx_run(b.slot[0], &run, &r);
+	BX_KILLED(&r, SP_BOX_KILLED_CPU);
+	assert_string_equal(r.out, "affinity ok\n");
+	assert_in_range(r.done.cpu_ns, 1000 * MS, 1700 * MS);
+	bx_free(&r);
+	bx_stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(processor_time_is_shared_by_slot),
 	        cmocka_unit_test(tcp_buffers_are_bounded),
+	        cmocka_unit_test(cpu_limit_of_a_program_that_leaves_our_processors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
