@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -42,6 +43,8 @@
 #define LOST_NS (4 * SP_NS_PER_S)
 #define AGAIN_NS (1 * SP_NS_PER_S) /* until a launcher that did not start is tried again */
 #define ANSWER_NS (30 * SP_NS_PER_S) /* for whatever a launcher does while no program runs */
+#define SLOT_INSTANCES SP_BOX_SLOT_INOTIFY
+#define SLOT_WATCHES 4096
 #define QUARANTINE_MAX SP_BOX_SLOTS_MAX
 
 enum slot_state { SLOT_STARTING, SLOT_UP, SLOT_DYING, SLOT_DOWN, SLOT_OVER };
@@ -83,6 +86,7 @@ static struct {
 	const struct sp_box *b;
 	int epoll;
 	unsigned nslots, cpus;
+	unsigned instances, watches; /* of inotify, a slot */
 	bool ready, told; /* told: of a start that failed, by the launcher itself */
 	unsigned next_ids;
 	int service_end[SP_BOX_SLOTS_MAX]; /* until READY is sent */
@@ -199,8 +203,13 @@ static int start_launcher(struct slot *s)
 		return -1;
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) return -1;
-	struct sp_launcher l = {
-	        .policy = g.b->policy, .cgroups = *g.b->cgroups, .slot = s->index, .generation = s->generation, .channel = pair[1]};
+	struct sp_launcher l = {.policy = g.b->policy,
+	        .cgroups = *g.b->cgroups,
+	        .slot = s->index,
+	        .generation = s->generation,
+	        .inotify_instances = g.instances,
+	        .inotify_watches = g.watches,
+	        .channel = pair[1]};
 
 	/* Safe: the child is root of a user namespace below ours, in which only the three ids are mapped that are written next, by us. */
 	s->pid = sp_sys_clone(CLONE_NEWUSER | CLONE_NEWPID, &s->pidfd);
@@ -695,6 +704,25 @@ static void check_deadlines(void)
 
 /* ---- start and loop */
 
+/*
+ * What a slot's namespace is charged is charged to the host's root as well, who started us: slots together get half of what it may have, so that the
+ * host's own daemons never go without, and each slot the same part of it. Returns that part, and writes the sum as this namespace's own limit.
+ */
+static unsigned share_inotify(const char *host, const char *own, unsigned wanted)
+{
+	char text[32];
+	sp_autoclose int in = open(host, O_RDONLY | O_CLOEXEC);
+	ssize_t n = in < 0 ? -1 : read(in, text, sizeof text - 1);
+	if (n <= 0) return wanted; /* a kernel without inotify */
+	text[n] = 0;
+	unsigned long sum = strtoul(text, NULL, 10) / 2;
+	if (sum > (unsigned long)wanted * g.nslots) sum = (unsigned long)wanted * g.nslots;
+	sp_autoclose int out = open(own, O_WRONLY | O_CLOEXEC);
+	int len = snprintf(text, sizeof text, "%lu", sum);
+	if (out < 0 || write(out, text, (size_t)len) != len) sp_die(SP_BOX_E_HOST, errno, "writing %s", own);
+	return sum < g.nslots ? 1 : (unsigned)(sum / g.nslots);
+}
+
 static void hello(void)
 {
 	struct sp_box_msg m;
@@ -712,6 +740,8 @@ static void hello(void)
 		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u", n, g.b->policy->slots_max);
 
 	g.nslots = n;
+	g.instances = share_inotify("/proc/sys/fs/inotify/max_user_instances", "/proc/sys/user/max_inotify_instances", SLOT_INSTANCES);
+	g.watches = share_inotify("/proc/sys/fs/inotify/max_user_watches", "/proc/sys/user/max_inotify_watches", SLOT_WATCHES);
 	for (unsigned i = 0; i < n; i++) {
 		struct slot *s = &g.slots[i];
 		int pair[2];

@@ -6,6 +6,8 @@
 #include "box/cgroup.h"
 #include "box/policy.h"
 
+#define SP_BOX_SLOT_INOTIFY 8 /* inotify instances that a slot gets where the host has enough */
+
 struct sp_box {
 	const struct sp_policy *policy;
 	struct sp_cgroup_base *cgroups;

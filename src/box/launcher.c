@@ -52,15 +52,18 @@ static void write_sysctl(const char *path, const char *value, bool optional)
 }
 
 /* box-rules.md 9 and 11. The user.* limits are of this user namespace and its descendants, the net.* ones of this network namespace: nothing of the host. */
-static void write_sysctls(void)
+static void write_sysctls(const struct sp_launcher *l)
 {
+	char instances[16], watches[16];
+	snprintf(instances, sizeof instances, "%u", l->inotify_instances);
+	snprintf(watches, sizeof watches, "%u", l->inotify_watches);
 	/* A connection in TIME_WAIT would outlive its run and show and block its port in the next one. */
 	write_sysctl("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0", false);
 	write_sysctl("/proc/sys/net/ipv4/tcp_no_metrics_save", "1", true);
 	write_sysctl("/proc/sys/net/ipv4/tcp_fastopen", "0", true);
 	/* What is charged to this namespace is charged to its ancestors too, up to the host's root: one slot may not use up everybody's. */
-	write_sysctl("/proc/sys/user/max_inotify_instances", "8", true);
-	write_sysctl("/proc/sys/user/max_inotify_watches", "4096", true);
+	write_sysctl("/proc/sys/user/max_inotify_instances", instances, true);
+	write_sysctl("/proc/sys/user/max_inotify_watches", watches, true);
 	write_sysctl("/proc/sys/user/max_fanotify_groups", "0", true);
 	write_sysctl("/proc/sys/user/max_fanotify_marks", "0", true);
 	write_sysctl("/proc/sys/user/max_user_namespaces", "0", false);
@@ -135,7 +138,7 @@ static void set_up(struct sp_slot *s, struct sp_launcher *l)
 	/* The inherited one is the operator's. A kernel without keyrings has nothing to leave. */
 	if (sp_sys_join_session_keyring() < 0 && errno != ENOSYS) sp_die(SP_BOX_E_HOST, errno, "joining a new session keyring");
 
-	write_sysctls();
+	write_sysctls(l);
 	raise_loopback();
 	if (sp_mounts_build(&s->mounts, l->policy, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 	s->netdev = open("/proc/self/net/dev", O_RDONLY | O_CLOEXEC);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -202,6 +203,15 @@ static int fill_tcp(int connections)
 	return 0;
 }
 
+/* As many inotify instances as there are, and keeps them. */
+static void take_inotify(void)
+{
+	int n = 0;
+	while (inotify_init1(IN_CLOEXEC) >= 0) n++;
+	printf("instances %d\n", n);
+	for (;;) pause();
+}
+
 static int forbidden(void)
 {
 	struct clone_args ca = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
@@ -282,6 +292,7 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "net") == 0) return net();
 	if (strcmp(mode, "loopback") == 0) return loopback(atoi(argv[2]));
 	if (strcmp(mode, "fill-tcp") == 0) return fill_tcp(atoi(argv[2]));
+	if (strcmp(mode, "inotify") == 0) take_inotify();
 	if (strcmp(mode, "forbidden") == 0) return forbidden();
 	if (strcmp(mode, "leave") == 0) return leave();
 	if (strcmp(mode, "look") == 0) return look();

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What one slot's program does at the cost of others: of the next run, of other slots, of the host. */
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -96,11 +98,49 @@ static void cpu_limit_of_a_program_that_leaves_our_processors(void **state)
 	bx_stop(&b);
 }
 
+/* Instances count against the host's root, whatever namespace they are made in: every slot gets its part, and the host keeps some. */
+static void inotify_is_shared_out(void **state)
+{
+	enum { SLOTS = 20 };
+	struct bx b;
+	struct bx_run run = BX_PROBE("inotify");
+	struct sp_box_msg m;
+	int fds[SP_BOX_FDS_MAX], out[SLOTS], first = 0;
+	bx_start(&b, SLOTS, "slots_max 20\n");
+	for (int i = 0; i < SLOTS; i++) launch(b.slot[i], &run);
+	for (int i = 0; i < SLOTS; i++) {
+		char line[64] = "";
+		int n = 0;
+		bx_expect(b.slot[i], SP_BOX_STARTED, &m, fds);
+		out[i] = fds[0];
+		close(fds[1]);
+		struct pollfd p = {.fd = out[i], .events = POLLIN};
+		assert_int_equal(poll(&p, 1, BX_WAIT_MS), 1);
+		assert_true(read(out[i], line, sizeof line - 1) > 0);
+		assert_int_equal(sscanf(line, "instances %d", &n), 1);
+		if (!i) first = n;
+		assert_in_range(n, 1, 8);
+		assert_int_equal(n, first);
+	}
+	int host = inotify_init1(IN_CLOEXEC);
+	assert_true(host >= 0);
+	close(host);
+	for (int i = 0; i < SLOTS; i++) {
+		struct bx_result r;
+		bx_send(b.slot[i], SP_BOX_KILL, NULL, NULL, 0);
+		bx_expect(b.slot[i], SP_BOX_DONE, &m, fds);
+		close(out[i]);
+		bx_end(b.slot[i], &r);
+	}
+	bx_stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(processor_time_is_shared_by_slot),
 	        cmocka_unit_test(tcp_buffers_are_bounded),
+	        cmocka_unit_test(inotify_is_shared_out),
 	        cmocka_unit_test(cpu_limit_of_a_program_that_leaves_our_processors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
