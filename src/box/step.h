@@ -26,9 +26,9 @@ struct sp_slot {
 	const struct sp_launcher *l;
 	struct sp_cgroup cg;
 	struct sp_mounts mounts;
-	int netdev; /* /proc/self/net/dev of the slot's namespace */
+	int net[5]; /* files of /proc/self/net that tell of its past; -1: this kernel has none of that name */
 	uint64_t baseline; /* memory in use when the slot was new */
-	uint64_t packets; /* through lo, then */
+	uint64_t net_new; /* what they said then */
 	struct sp_prepared ready;
 	bool used; /* the tree was given to a container that got an order */
 	/* of the evaluation between BEGIN and END; root stays, as a guess at the next one's */

@@ -212,6 +212,16 @@ static void take_inotify(void)
 	for (;;) pause();
 }
 
+/* No packet goes out, but the kernel counts that none did. */
+static int no_route(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xc0000201)};
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	for (int i = 0; i < 42; i++) (void)!sendto(s, "x", 1, 0, (struct sockaddr *)&a, sizeof a);
+	say("sendto", sendto(s, "x", 1, 0, (struct sockaddr *)&a, sizeof a));
+	return 0;
+}
+
 static int forbidden(void)
 {
 	struct clone_args ca = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
@@ -293,6 +303,7 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "loopback") == 0) return loopback(atoi(argv[2]));
 	if (strcmp(mode, "fill-tcp") == 0) return fill_tcp(atoi(argv[2]));
 	if (strcmp(mode, "inotify") == 0) take_inotify();
+	if (strcmp(mode, "no-route") == 0) return no_route();
 	if (strcmp(mode, "forbidden") == 0) return forbidden();
 	if (strcmp(mode, "leave") == 0) return leave();
 	if (strcmp(mode, "look") == 0) return look();

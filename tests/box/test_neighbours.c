@@ -135,11 +135,36 @@ static void inotify_is_shared_out(void **state)
 	bx_stop(&b);
 }
 
+/* Not a packet moved, and yet the next run could read how often this one tried. */
+static void counters_of_the_network_are_not_handed_on(void **state)
+{
+	struct bx b;
+	struct bx_result r;
+	struct bx_run try = BX_PROBE("no-route"), look = BX_SH("grep ^Ip: /proc/net/snmp; cat /proc/net/snmp6");
+	bx_start(&b, 1, NULL);
+	bx_run(b.slot[0], &look, &r);
+	BX_EXITED(&r, 0);
+	assert_int_equal(r.ended.flags, 0);
+	struct bx_result before = r;
+	bx_run(b.slot[0], &try, &r);
+	BX_EXITED(&r, 0);
+	assert_string_equal(r.out, "sendto ENETUNREACH\n");
+	assert_int_equal(r.ended.flags, SP_BOX_ENDED_REPLACED);
+	bx_free(&r);
+	bx_run(b.slot[0], &look, &r);
+	BX_EXITED(&r, 0);
+	assert_string_equal(r.out, before.out);
+	bx_free(&r);
+	bx_free(&before);
+	bx_stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(processor_time_is_shared_by_slot),
 	        cmocka_unit_test(tcp_buffers_are_bounded),
+	        cmocka_unit_test(counters_of_the_network_are_not_handed_on),
 	        cmocka_unit_test(inotify_is_shared_out),
 	        cmocka_unit_test(cpu_limit_of_a_program_that_leaves_our_processors),
 	};
