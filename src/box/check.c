@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -14,6 +16,7 @@
 #include <sys/wait.h>
 
 #include "base/attr.h"
+#include "box/box.h"
 #include "box/cgroup.h"
 #include "box/container.h"
 #include "box/ids.h"
@@ -166,11 +169,19 @@ int sp_box_check(const char *policy_file)
 		say(false, "cgroups", "%s", err.msg);
 	else
 		note("cgroups", "limits of memory, processes and cpu time are not enforced: %s", err.msg);
+	if (cg.version == 1 && !cg.path[SP_CG_CPU][0])
+		note("cgroups", "no controller \"cpu\": a program of many processes takes processor time from those in other slots");
 	if (cg.version == 2 && !is_at_least(5, 19))
 		printf("%-8s%-18speak memory is what is in use at a program's end: memory.peak needs Linux 5.19\n", "note", "cgroups");
 	check_namespaces();
 	say(sp_seccomp_present(), "seccomp", "%s", sp_seccomp_present() ? "filter built in" : "this build has no filter");
 	check_host_root();
+	unsigned long half =
+	        read_line("/proc/sys/fs/inotify/max_user_instances", text, sizeof text) ? strtoul(text, NULL, 10) / 2 : ULONG_MAX;
+	if (half / SP_BOX_SLOT_INOTIFY < policy.slots_max)
+		printf("%-8s%-18sslots share %lu instances, half of fs.inotify.max_user_instances: over %lu slots each gets fewer than "
+		       "%d\n",
+		        "note", "inotify", half, half / SP_BOX_SLOT_INOTIFY, SP_BOX_SLOT_INOTIFY);
 	/* Such a handler runs as the host's root on memory that a program made. The box stops that by RLIMIT_CORE 1 (core(5)); worth knowing all the same. */
 	if (read_line("/proc/sys/kernel/core_pattern", text, sizeof text) && (text[0] == '|' || text[0] == '@'))
 		printf("%-8s%-18score dumps of the host go to a program (%.100s); programs in the box make none\n", "note", "core_pattern",
