@@ -124,7 +124,7 @@ int sp_box_check(const char *policy_file)
 	all_there = true;
 	say(geteuid() == 0, "root", "%s", geteuid() == 0 ? "started as root" : "must be started as root");
 	check_kernel();
-	if (sp_policy_load(&policy, policy_file, &err) < 0)
+	if (sp_policy_load(&policy, policy_file, &err) < 0 || sp_policy_check_ids(&policy, &err) < 0)
 		say(false, "policy", "%s", err.msg);
 	else
 		say(true, "policy", "%u roots, ids %u to %u, at most %u slots", policy.nroots, policy.ids_start,

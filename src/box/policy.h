@@ -5,7 +5,7 @@
  * One setting a line, words separated by blanks, '#' begins a comment:
  *
  *     root NAME dir PATH      an unpacked image directory under this name; "host" exists without a line
- *     ids START COUNT         the host's user and group ids that the box maps for itself and its slots
+ *     ids START COUNT         the host's user and group ids that the box maps for itself and its slots; nobody else may have them (1900000000 65536)
  *     slots_max N   processes_max N   open_files_max N
  *     memory_max SIZE   file_bytes_max SIZE   tree_bytes_max SIZE   stack_max SIZE        64KiB, 256MiB, 4GiB
  *     wall_max TIME   cpu_max TIME                                                        500ms, 15s, 10m, 1h
@@ -43,6 +43,9 @@ int sp_policy_load(struct sp_policy *p, const char *path, struct sp_err *err) SP
 
 /* The parser alone, for tests: text must be NUL-terminated. `name` is what messages call the file. */
 int sp_policy_parse(struct sp_policy *p, const char *name, const char *text, struct sp_err *err) SP_MUSTCHECK;
+
+/* Whoever has one of the box's ids can signal it and owns its cgroups. -1: one of them is in /etc/passwd, group, subuid or subgid; err says which. */
+int sp_policy_check_ids(const struct sp_policy *p, struct sp_err *err) SP_MUSTCHECK;
 
 /* Index into roots, or -1. `name` need not be terminated: at most SP_BOX_NAME_MAX bytes are looked at. */
 int sp_policy_root(const struct sp_policy *p, const char *name);
