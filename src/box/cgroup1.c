@@ -30,7 +30,7 @@ static const char *const controllers[SP_CG_COUNT] = {"memory", "cpuacct", "pids"
 
 /* Of one slot's group among the others: all get the same, however many processes and sessions are in each. The kernel's own default. */
 #define SLOT_SHARES 1024
-/* Buffers of all TCP sockets in a slot; a connection at full speed has use for some megabytes. */
+/* Buffers of all sockets in a slot, of UDP too in spite of the file's name; a connection at full speed has use for some megabytes. */
 #define SLOT_TCP_BYTES (UINT64_C(16) << 20)
 
 static bool list_has(const char *list, const char *word)
