@@ -161,6 +161,8 @@ static void SP_NORETURN stub(const char *policy_file, int control)
 	if (sp_policy_load(&policy, policy_file, &err) < 0 || sp_policy_check_ids(&policy, &err) < 0)
 		sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 
+	if (!policy.host_sockets && sp_box_check_likely(&err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+
 	/* Safe: own cgroup only, names chosen here; see cgroup1.c. */
 	if (sp_cgroup_find(&cgroups, &err) < 0 || sp_cgroup_delegate(&cgroups, policy.ids_start, policy.ids_start, &err) < 0) {
 		sp_cgroup_remove(&cgroups);

@@ -147,6 +147,12 @@ static int parse_line(struct sp_policy *p, const char *at, char *line, struct sp
 			return sp_fail(err, SP_E_INVALID, 0, "%s: ids are written \"ids START COUNT\", with START at least 1000", at);
 		return 0;
 	}
+	if (strcmp(w[0], "host_sockets") == 0) {
+		if (n != 2 || strcmp(w[1], "allow") != 0)
+			return sp_fail(err, SP_E_INVALID, 0, "%s: this is written \"host_sockets allow\"", at);
+		p->host_sockets = 1;
+		return 0;
+	}
 	for (size_t i = 0; i < SP_COUNT(numbers); i++) {
 		if (strcmp(w[0], numbers[i].key) != 0) continue;
 		if (n != 2 || !parse_number(p, i, w[1]))

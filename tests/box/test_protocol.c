@@ -2,12 +2,14 @@
 /* A service that does not keep to the protocol, or to the policy: it is answered with ERROR or loses the slot; the box and the other slots go on. */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -672,6 +674,23 @@ static void sockets_that_linger_do_not_hold_the_box(void **state)
 	}
 }
 
+/* The last test: this process has a view of its own of the host from here on. */
+static void sockets_of_the_host_are_refused(void **state)
+{
+	struct bx b;
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("test", "/usr/local", "tmpfs", 0, NULL), 0);
+	assert_int_equal(mkdir("/usr/local/lib", 0755), 0);
+	bx_start(&b, 1, NULL);
+	bx_stop(&b);
+	assert_int_equal(mkfifo("/usr/local/lib/fifo", 0666), 0);
+	start_fails("slots_max 4\n", "programs could talk to the host through /usr/local/lib/fifo");
+	start_fails("host_sockets maybe\n", ":1: this is written \"host_sockets allow\"");
+	bx_start(&b, 1, "host_sockets allow\n");
+	bx_stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -692,6 +711,7 @@ int main(void)
 	        cmocka_unit_test(sockets_that_linger_do_not_hold_the_box),
 	        cmocka_unit_test(a_root_of_the_policy),
 	        cmocka_unit_test(without_root_it_says_so),
+	        cmocka_unit_test(sockets_of_the_host_are_refused),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
