@@ -104,7 +104,7 @@ static void watch(int fd, enum source source, unsigned index)
 
 static void close_fd(int *fd)
 {
-	if (*fd >= 0) close(sp_steal_fd(fd));
+	if (*fd >= 0) sp_wire_drop(sp_steal_fd(fd)); /* some came from launchers, which programs may have subverted */
 }
 
 /* For descriptors that are watched: a launcher that is stuck may share them, and then closing alone would not end the watching. */
@@ -413,7 +413,7 @@ static void pass_on(struct slot *s, const struct sp_inner *m, int *fds, unsigned
 	}
 	if (s->answer_at == NEVER && s->run < 0) s->answer_at = sp_mono_ns() + ANSWER_NS;
 	bool sent = sp_wire_send(s->lchan, m, sizeof *m, fds, nfds, 0) == 0;
-	while (nfds) close(fds[--nfds]);
+	while (nfds) sp_wire_drop(fds[--nfds]);
 	if (!sent) kill_launcher(s); /* it is dying, or does not read: either way it is replaced, and the request answered with an error */
 }
 
@@ -431,12 +431,12 @@ static void release_held(struct slot *s)
 static void request(struct slot *s, const struct sp_inner *m, int *fds, unsigned nfds)
 {
 	if (s->state == SLOT_DOWN) {
-		while (nfds) close(fds[--nfds]);
+		while (nfds) sp_wire_drop(fds[--nfds]);
 		refuse_down(s, m->type);
 		return;
 	}
 	if (s->npending + s->nheld >= SP_BOX_PENDING_MAX) {
-		while (nfds) close(fds[--nfds]);
+		while (nfds) sp_wire_drop(fds[--nfds]);
 		slot_over(s, "too many requests at once");
 		return;
 	}
@@ -520,12 +520,12 @@ static void from_service(struct slot *s)
 		case SP_BOX_DONE:
 		case SP_BOX_ENDED:
 		case SP_BOX_ERROR:
-			while (nfds) close(fds[--nfds]);
+			while (nfds) sp_wire_drop(fds[--nfds]);
 			slot_over(s, "the service broke the protocol");
 			return;
 		}
 		if (fault) {
-			while (nfds) close(fds[--nfds]);
+			while (nfds) sp_wire_drop(fds[--nfds]);
 			in = (struct sp_inner){.type = SP_IN_REFUSE};
 			in.u.error.code = SP_BOX_E_REQUEST;
 			snprintf(in.u.error.text, sizeof in.u.error.text, "%s", fault);
@@ -583,7 +583,7 @@ static void started(struct slot *s, const struct sp_inner_started *st, int *fds,
 	if (s->cpu_at >= s->wall_at || s->cpu < 0) s->cpu_at = NEVER;
 	if (s->kill_wanted) kill_run(s, SP_BOX_KILLED_SERVICE);
 	reply(s, &m, fds + at, nfds - at);
-	while (nfds > at) close(fds[--nfds]);
+	while (nfds > at) sp_wire_drop(fds[--nfds]);
 }
 
 static void done(struct slot *s, const struct sp_inner_done *d)
@@ -669,7 +669,7 @@ static void read_launcher(struct slot *s)
 		return;
 	}
 	bool fine = (s->state == SLOT_STARTING || s->state == SLOT_UP) && from_launcher(s, &m, fds, &nfds);
-	while (nfds) close(fds[--nfds]);
+	while (nfds) sp_wire_drop(fds[--nfds]);
 	if (!fine && s->state != SLOT_OVER) kill_launcher(s);
 }
 
@@ -748,7 +748,7 @@ static void hello(void)
 		_exit(errno == ECONNRESET ? 0 : 1); /* the service is gone: everything below this pid 1 dies with it */
 	}
 	unsigned nfds = m.nfds;
-	while (nfds) close(fds[--nfds]);
+	while (nfds) sp_wire_drop(fds[--nfds]);
 	if (m.type != SP_BOX_HELLO || g.nslots) sp_die(SP_BOX_E_REQUEST, 0, "unexpected message on the control channel");
 	unsigned n = m.u.hello.slots;
 	if (n > g.b->policy->slots_max && single() && !g.b->unsafe_rootless)

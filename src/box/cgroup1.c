@@ -16,8 +16,8 @@ static const char *const controllers[SP_CG_COUNT] = {"memory", "cpuacct", "pids"
 
 /* Of one slot's group among the others: all get the same, however many processes and sessions are in each. The kernel's own default. */
 #define SLOT_SHARES "1024"
-/* Buffers of all TCP sockets in a slot, 16 MiB; a connection at full speed has use for some megabytes. */
-#define SLOT_TCP_BYTES "16777216"
+/* Buffers of all sockets in a slot, 16 MiB, of UDP too in spite of the file's name; a connection at full speed has use for some megabytes. */
+#define SLOT_SOCKET_BYTES "16777216"
 
 int sp_cg1_find(struct sp_cgroup_base *b, struct sp_err *err)
 {
@@ -89,7 +89,7 @@ int sp_cg1_enter(const struct sp_cgroup_base *b, const char *name, struct sp_cgr
 
 	/* Socket buffers are not charged to memory.limit_in_bytes: a program on the loopback interface could fill the host's. Held against
 	 * its slot instead, and sends then wait as for a slow reader. A kernel without the file counts none. */
-	if (sp_cg_write_at(at[SP_CG_MEMORY], "memory.kmem.tcp.limit_in_bytes", SLOT_TCP_BYTES) < 0 && errno != ENOENT)
+	if (sp_cg_write_at(at[SP_CG_MEMORY], "memory.kmem.tcp.limit_in_bytes", SLOT_SOCKET_BYTES) < 0 && errno != ENOENT)
 		return sp_fail(err, SP_E_IO, errno, "memory.kmem.tcp.limit_in_bytes");
 
 	/* A task outside of the root group is in no autogroup, where each session would have a share of its own. */

@@ -212,6 +212,28 @@ static void take_inotify(void)
 	for (;;) pause();
 }
 
+/* Datagrams that nobody receives, in so many sockets; prints how many bytes the kernel keeps for them. */
+static int fill_udp(int sockets)
+{
+	static char block[60000];
+	char line[512];
+	unsigned long long waiting = 0, rx;
+	int tx = socket(AF_INET, SOCK_DGRAM, 0);
+	for (int i = 0; i < sockets; i++) {
+		struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		socklen_t len = sizeof a;
+		int s = socket(AF_INET, SOCK_DGRAM, 0);
+		if (s < 0 || bind(s, (struct sockaddr *)&a, len) < 0 || getsockname(s, (struct sockaddr *)&a, &len) < 0)
+			return say("bind", -1), 1;
+		for (int k = 0; k < 4; k++) (void)!sendto(tx, block, sizeof block, MSG_DONTWAIT, (struct sockaddr *)&a, len);
+	}
+	FILE *f = fopen("/proc/net/udp", "r");
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, " %*u: %*s %*s %*x %*x:%llx", &rx) == 1) waiting += rx;
+	printf("waiting %llu\n", waiting);
+	return 0;
+}
+
 /* No packet goes out, but the kernel counts that none did. */
 static int no_route(void)
 {
@@ -304,6 +326,7 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "fill-tcp") == 0) return fill_tcp(atoi(argv[2]));
 	if (strcmp(mode, "inotify") == 0) take_inotify();
 	if (strcmp(mode, "no-route") == 0) return no_route();
+	if (strcmp(mode, "fill-udp") == 0) return fill_udp(atoi(argv[2]));
 	if (strcmp(mode, "forbidden") == 0) return forbidden();
 	if (strcmp(mode, "leave") == 0) return leave();
 	if (strcmp(mode, "look") == 0) return look();

@@ -304,11 +304,16 @@ static void a_launcher_that_dies_late(void **state)
 	struct bx_result r;
 	struct bx_run run = BX_PROBE("sleep");
 
+	/* without root there is no freezer, and no ids and cgroups that could be lost */
+	if (bx_test_uid() || access("/sys/fs/cgroup/freezer", W_OK) < 0) {
+		print_message("# not enforced here: a launcher cannot be frozen\n");
+		return;
+	}
 	run.step.wall_ns = 200000000;
 	snprintf(freezer, sizeof freezer, "/sys/fs/cgroup/freezer/serapis-test-%d", (int)getpid());
 	assert_int_equal(mkdir(freezer, 0755), 0);
 	/* ids for the box and twice the one slot's: if those of a late launcher did not come back, the second round would find none */
-	bx_start(&b, 1, "slots_max 1\nids 200000 7\n");
+	bx_start(&b, 1, "slots_max 1\nids 1900100000 7\n");
 	bx_cgroup_path(&b, "memory", memory, sizeof memory);
 	for (int round = 0; round < 2; round++) {
 		pid_t launcher = bx_child_of(bx_child_of(b.stub));
@@ -491,7 +496,7 @@ static void sixty_four_slots(void **state)
 	struct sp_box_msg m;
 	int fds[SP_BOX_FDS_MAX];
 	unsigned uid[SP_BOX_SLOTS_MAX];
-	bx_start(&b, SP_BOX_SLOTS_MAX, "ids 200000 65536\n");
+	bx_start(&b, SP_BOX_SLOTS_MAX, "ids 1900100000 65536\n");
 	bool separate = bx_enforces(&b, SP_BOX_ENF_IDS);
 	for (unsigned i = 0; i < SP_BOX_SLOTS_MAX; i++) {
 		bx_begin(b.slot[i], &run);

@@ -40,6 +40,10 @@ static void processor_time_is_shared_by_slot(void **state)
 	many.step.processes = few.step.processes = 256;
 
 	bx_start(&b, 2, NULL);
+	if (!bx_enforces(&b, SP_BOX_ENF_CPU)) {
+		bx_stop(&b);
+		return;
+	}
 	launch(b.slot[0], &many);
 	launch(b.slot[1], &few);
 	bx_collect(b.slot[0], &many, &rm);
@@ -65,6 +69,10 @@ static void tcp_buffers_are_bounded(void **state)
 	long long taken = 0;
 	run.step.memory_bytes = 64 * MIB;
 	bx_start(&b, 1, NULL);
+	if (!bx_enforces(&b, SP_BOX_ENF_MEMORY)) {
+		bx_stop(&b);
+		return;
+	}
 	bx_run(b.slot[0], &run, &r);
 	BX_EXITED(&r, 0);
 	assert_int_equal(sscanf(r.out, "taken %lld", &taken), 1);
@@ -90,6 +98,10 @@ static void cpu_limit_of_a_program_that_leaves_our_processors(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
 	bx_start(&b, 1, NULL);
 	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+	if (!bx_enforces(&b, SP_BOX_ENF_CPU)) {
+		bx_stop(&b);
+		return;
+	}
 	bx_run(b.slot[0], &run, &r);
 	BX_KILLED(&r, SP_BOX_KILLED_CPU);
 	assert_string_equal(r.out, "affinity ok\n");
@@ -135,6 +147,26 @@ static void inotify_is_shared_out(void **state)
 	bx_stop(&b);
 }
 
+/* The same bound holds for datagrams that wait: these sockets would hold some 50 MB of them. */
+static void udp_buffers_are_bounded(void **state)
+{
+	struct bx b;
+	struct bx_run run = BX_PROBE("fill-udp", "240");
+	struct bx_result r;
+	unsigned long long waiting = 0;
+	bx_start(&b, 1, NULL);
+	if (!bx_enforces(&b, SP_BOX_ENF_MEMORY)) {
+		bx_stop(&b);
+		return;
+	}
+	bx_run(b.slot[0], &run, &r);
+	BX_EXITED(&r, 0);
+	assert_int_equal(sscanf(r.out, "waiting %llu", &waiting), 1);
+	assert_in_range(waiting, 1, 24 * MIB);
+	bx_free(&r);
+	bx_stop(&b);
+}
+
 /* Not a packet moved, and yet the next run could read how often this one tried. */
 static void counters_of_the_network_are_not_handed_on(void **state)
 {
@@ -164,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(processor_time_is_shared_by_slot),
 	        cmocka_unit_test(tcp_buffers_are_bounded),
+	        cmocka_unit_test(udp_buffers_are_bounded),
 	        cmocka_unit_test(counters_of_the_network_are_not_handed_on),
 	        cmocka_unit_test(inotify_is_shared_out),
 	        cmocka_unit_test(cpu_limit_of_a_program_that_leaves_our_processors),
