@@ -26,6 +26,9 @@
 
 #include "base/attr.h"
 
+/* Beside the memory limit, not within it: enough for any program that talks to itself over loopback, and little enough for all slots together. */
+#define SOCKET_BUFFERS_MAX (UINT64_C(16) << 20)
+
 static const char *const controllers[SP_CG_COUNT] = {"memory", "cpuacct", "pids"};
 
 static bool list_has(const char *list, const char *word)
@@ -273,6 +276,12 @@ int sp_cgroup_enter(const struct sp_cgroup_base *b, unsigned slot, unsigned gene
 	/* No swap for runs: the limit is one of memory, and swapped pages would outlive it on the host's disk. */
 	sp_autoclose int swappiness = openat(at[SP_CG_MEMORY], "memory.swappiness", O_WRONLY | O_CLOEXEC);
 	if (swappiness >= 0 && write_number(swappiness, 0) < 0) return sp_fail(err, SP_E_IO, errno, "memory.swappiness");
+
+	/* v1 charges the buffers of TCP and UDP sockets to no limit at all until this one is set, and the pool that they come from (tcp_mem, udp_mem) is
+	 * one for the whole machine: a run could take all of it over loopback, and every connection of the host would starve. */
+	sp_autoclose int buffers = openat(at[SP_CG_MEMORY], "memory.kmem.tcp.limit_in_bytes", O_WRONLY | O_CLOEXEC);
+	if (buffers >= 0 && write_number(buffers, SOCKET_BUFFERS_MAX) < 0)
+		return sp_fail(err, SP_E_IO, errno, "memory.kmem.tcp.limit_in_bytes");
 
 	for (int i = 0; i < SP_CG_COUNT; i++) {
 		sp_autoclose int procs = openat(at[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);

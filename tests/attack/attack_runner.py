@@ -201,7 +201,15 @@ class Baseline:
     def __init__(self, service):
         self.service = service
         wait_for(lambda: self.sound() is None, 60, "a service that works")
-        self.facts = self.look()
+        # Connections of the hellos are closed a moment after their answers: the same three times is what stays.
+        seen = []
+
+        def settled():
+            seen.append(self.look())
+            return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3]
+
+        wait_for(settled, 30, "a service at rest", pause=0.3)
+        self.facts = seen[-1]
 
     def tree(self):
         """(role, pid) of the service and all its descendants; a role is the names from the service down."""
@@ -287,10 +295,10 @@ class Baseline:
             return now == self.facts
 
         try:
-            wait_for(same, 30, "the baseline", pause=0.05)
+            wait_for(same, 15, "the baseline", pause=0.05)
         except AssertionError:
             changed = {k: (self.facts.get(k), now.get(k)) for k in sorted(set(now) | set(self.facts)) if now.get(k) != self.facts.get(k)}
-            raise AssertionError(f"left behind or lost (before, now): {changed}\n{self.service.log()[-2000:]}") from None
+            raise AssertionError(f"left behind or lost (before, now): {changed}\n{self.service.log()[-600:]}") from None
 
 
 # --- without the defence ------------------------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,11 @@ def test_attack(ground, attack):
         base.unchanged()
         assert base.host() == host
     except AssertionError as e:
-        pytest.fail(str(e), pytrace=False)
+        failed = str(e)
+    else:
+        failed = None
+    if failed:
+        pytest.fail(failed, pytrace=False)
 
 
 CONTROLS = [a for a in ATTACKS if a.control == "bare"]

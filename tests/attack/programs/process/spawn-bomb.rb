@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 # wins: the process table, through an interpreter that was not made for it
 # rule: 11, 15
-# expect: process_limit
-# says: ^refused EAGAIN
-# limits: processes=32
+# expect: process_limit|wall_limit
+# limits: processes=32 wall_ms=2500
 # control: unsafe: a fork bomb
 begin
   loop { spawn("/bin/sleep", "1000") }
