@@ -10,7 +10,7 @@ SERAPIS = $(BUILD)/src/cmd/serapis
 # The box's tests need root; everything else does not care.
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 # Compilers and interpreters must not see the caller's odd settings; sudo would drop what the tests need.
-TEST_ENV = env SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+TEST_ENV = env SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) SERAPIS_LONG=$(SERAPIS_LONG) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
 .PHONY: all deps build run check check-fast check-long lint format clean asan tsan clang bench
 all: build
@@ -34,7 +34,7 @@ check: build ## all tests that a change must pass (≤ 12 minutes on 2 cores)
 	@scripts/deps.sh test
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes 1 --suite box
-	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault
+	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault tests/attack
 
 check-long: lint asan tsan clang ## everything, with sanitizers, both compilers and long fault runs
 	SERAPIS_LONG=1 $(MAKE) check

@@ -73,6 +73,10 @@ class Attack:
         return out
 
 
+# Numbers that the headers of Debian 12 do not have.
+NEWER = {"cachestat": "451", "map_shadow_stack": "453", "futex_wake": "454", "futex_wait": "455", "futex_requeue": "456"}
+
+
 def refused_calls():
     """A table in C of all that share/seccomp/run.rules refuses whatever the arguments are: number, errno, name."""
     decided, out = set(), []
@@ -85,7 +89,7 @@ def refused_calls():
         if words[0] == "errno" and "if" not in words:
             for n in set(names) - decided:
                 name, _, number = n.partition("=")
-                out.append(f'{{{number or "SYS_" + name}, {words[1]}, "{name}"}},')
+                out.append(f'{{{number or NEWER.get(name) or "SYS_" + name}, {words[1]}, "{name}"}},')
         decided |= set(names)
     return "\n".join(sorted(out)) + "\n"
 

@@ -4,8 +4,7 @@
  * rule: design 4.1 (a run's tree is unmounted, not deleted)
  * expect: ok|disk_limit
  * says: ^depth [5-8][0-9]{3}
- * control: bare
- * shows: ^depth
+ * control: none: Python's own rmtree is one of the tools that it defeats, as a first version of this corpus found out
  */
 #include "attack.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wins: kernel memory for record locks, which the kernel charges to nobody: a lock of one byte costs 192 bytes, and no limit counts them
+ * wins: kernel memory for record locks, which the kernel charges to nobody: a lock of one byte costs 192 bytes, and no limit counts them (the
+ *       accounting of file_lock_cache was taken back in 5.15); they are gone with the run, and cost cpu time, which is limited
  * rule: 4
  * expect: ok|memory_limit|cpu_limit
  * limits: memory_bytes=33554432 cpu_ms=9000
+ * open: record-locks-over-the-limit
  * control: unsafe: takes the machine's memory
  */
 #include "attack.h"

@@ -12,7 +12,7 @@
 
 #include <sys/file.h>
 
-int main(void)
+int main(int argc, char **argv)
 {
 	from_now();
 	int fd = open("/bin/sh", O_RDONLY);
@@ -20,12 +20,13 @@ int main(void)
 	tried("record-lock", fcntl(fd, F_SETLK, &w));
 	tried("lease", fcntl(fd, F_SETLEASE, F_WRLCK));
 	tried("read-lease", fcntl(fd, F_SETLEASE, F_RDLCK));
-	/* Both want it for the whole time: one of them does not get it. Told by both, so that it does not matter which. */
+	/* Both take it and give it back for the whole time: each meets the other's sooner or later. */
 	bool other = false;
-	for (int64_t stop = now_ms() + 1500; now_ms() < stop && !other; nap_ms(7)) {
+	for (int64_t stop = now_ms() + 1800; now_ms() < stop;) {
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) other = true;
-		nap_ms(7);
+		nap_ms(5);
 		flock(fd, LOCK_UN);
+		nap_ms(2 + getpid() % 2 + argv[1][0] % 3);
 	}
 	if (other) say("WON flock-of-the-other");
 	flock(fd, LOCK_EX | LOCK_NB);

@@ -3,7 +3,7 @@
  * wins: the reader through the pipe that it shares with the program: the pipe's size, non-blocking mode, a signal owner, its read end, a link to itself
  * rule: 3 (the pipe belongs to the run's uid, and nothing but bytes goes through it)
  * expect: ok
- * says: ^first$
+ * says: ^END$
  * control: none: no reader to hurt
  * core: yes
  */
