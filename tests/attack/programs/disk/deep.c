@@ -11,7 +11,8 @@
 int main(void)
 {
 	int depth = 0;
-	while (depth < 20000 && mkdir("dddddddddddddddddddddddddddddddd", 0700) == 0 && chdir("dddddddddddddddddddddddddddddddd") == 0) depth++;
+	while (depth < 20000 && mkdir("dddddddddddddddddddddddddddddddd", 0700) == 0 && chdir("dddddddddddddddddddddddddddddddd") == 0)
+		depth++;
 	say("depth %d %s", depth, strerrorname_np(errno));
 	return end();
 }

@@ -13,7 +13,8 @@ int main(void)
 {
 	static char longest[256];
 	memset(longest, 'n', 255);
-	const char *names[] = {"a\nb", "\xff\xfe\xc3", "\033[2J\033]0;owned\007", "-rf", "--", "$(touch x)", "`id`;|&", "..\\..\\x", " ", "'\"", longest, "\xed\xa0\x80"};
+	const char *names[] = {"a\nb", "\xff\xfe\xc3", "\033[2J\033]0;owned\007", "-rf", "--", "$(touch x)", "`id`;|&", "..\\..\\x", " ",
+	        "'\"", longest, "\xed\xa0\x80"};
 	int made = 0;
 	chdir("/box");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) made += mkdir(names[i], 0700) == 0;

@@ -18,7 +18,11 @@ int main(void)
 	tried("mknod-null", mknodat(AT_FDCWD, "/box/null", S_IFCHR | 0666, makedev(1, 3)));
 	/* overlayfs' whiteout: allowed to everybody, and a device all the same */
 	tried("whiteout", mknod("/tmp/whiteout", S_IFCHR | 0666, makedev(0, 0)));
-	tried("rename-whiteout", (close(open("/tmp/a", O_CREAT | O_WRONLY, 0600)), syscall(SYS_renameat2, AT_FDCWD, "/tmp/a", AT_FDCWD, "/tmp/b", 4)) == 0 && open("/tmp/a", O_RDWR) >= 0 ? 0 : -1);
+	tried("rename-whiteout",
+	        (close(open("/tmp/a", O_CREAT | O_WRONLY, 0600)), syscall(SYS_renameat2, AT_FDCWD, "/tmp/a", AT_FDCWD, "/tmp/b", 4)) == 0 &&
+	                        open("/tmp/a", O_RDWR) >= 0
+	                ? 0
+	                : -1);
 	tried("ptmx", open("/dev/ptmx", O_RDWR));
 	tried("tty", open("/dev/tty", O_RDWR));
 	tried("console", open("/dev/console", O_RDWR));

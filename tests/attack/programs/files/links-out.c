@@ -11,9 +11,11 @@
 
 int main(void)
 {
-	static const char *const names[] = {"/box/run", "/box/compile", "/box/main.c", "/box/stdin", "/box/stdout", "/box/stderr", "/box/meta", "/box/metadata.txt", "/box/additional_files.zip", "/tmp/.serapis-program",
-	        "/tmp/output", "/box/.git", "/box/artifacts", "/dev/shm/x", "/box/lock", "/box/attack.h"};
-	static const char *const targets[] = {"/etc/passwd", "/etc/shadow", "/", "/proc/1/root", "/proc/self/exe", "/usr/bin/env", "../../../../../etc/passwd"};
+	static const char *const names[] = {"/box/run", "/box/compile", "/box/main.c", "/box/stdin", "/box/stdout", "/box/stderr",
+	        "/box/meta", "/box/metadata.txt", "/box/additional_files.zip", "/tmp/.serapis-program", "/tmp/output", "/box/.git",
+	        "/box/artifacts", "/dev/shm/x", "/box/lock", "/box/attack.h"};
+	static const char *const targets[] = {
+	        "/etc/passwd", "/etc/shadow", "/", "/proc/1/root", "/proc/self/exe", "/usr/bin/env", "../../../../../etc/passwd"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		unlink(names[i]);
 		if (symlink(targets[i % 7], names[i]) < 0) say("no link %s %s", names[i], strerrorname_np(errno));

@@ -13,7 +13,8 @@
 
 int main(void)
 {
-	static const char *const dirs[] = {"/", "/usr", "/usr/bin", "/usr/lib", "/etc", "/etc/alternatives", "/etc/ssl/certs", "/dev", "/proc", "/proc/sys/kernel", "/bin", "/lib", "/proc/self"};
+	static const char *const dirs[] = {"/", "/usr", "/usr/bin", "/usr/lib", "/etc", "/etc/alternatives", "/etc/ssl/certs", "/dev",
+	        "/proc", "/proc/sys/kernel", "/bin", "/lib", "/proc/self"};
 	char name[128];
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
 		snprintf(name, sizeof name, "%s/serapis-attack", dirs[i]);

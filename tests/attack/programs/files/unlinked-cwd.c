@@ -17,6 +17,7 @@ int main(void)
 	tried("create-there", open("x", O_CREAT | O_WRONLY, 0600));
 	/* the kernel remembers the parent; above it is the container's root and nothing else */
 	for (int i = 0; i < 8; i++) (void)!chdir("..");
-	if (access("box", F_OK) != 0 || access("roots", F_OK) == 0 || access("root", F_OK) == 0) say("WON climbed-out %s", getcwd(here, sizeof here));
+	if (access("box", F_OK) != 0 || access("roots", F_OK) == 0 || access("root", F_OK) == 0)
+		say("WON climbed-out %s", getcwd(here, sizeof here));
 	return end();
 }

@@ -15,7 +15,8 @@ int main(void)
 	uint64_t entry[4] = {0};
 	page[0] = 1;
 	int fd = open("/proc/self/pagemap", O_RDONLY);
-	if (fd >= 0 && pread(fd, entry, sizeof entry, (off_t)((uintptr_t)page / 4096 * 8)) > 0 && (entry[0] & ((1ULL << 55) - 1))) say("WON frame-numbers");
+	if (fd >= 0 && pread(fd, entry, sizeof entry, (off_t)((uintptr_t)page / 4096 * 8)) > 0 && (entry[0] & ((1ULL << 55) - 1)))
+		say("WON frame-numbers");
 	FILE *f = fopen("/proc/self/wchan", "r");
 	char line[1024] = "";
 	if (f && fgets(line, sizeof line, f) && strlen(line) > 1) say("WON wchan %s", line);

@@ -17,7 +17,8 @@ int main(void)
 	static const struct {
 		const char *name;
 		unsigned long flag;
-	} spaces[] = {{"user", CLONE_NEWUSER}, {"mount", CLONE_NEWNS}, {"pid", CLONE_NEWPID}, {"net", CLONE_NEWNET}, {"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP}, {"time", 0x80}};
+	} spaces[] = {{"user", CLONE_NEWUSER}, {"mount", CLONE_NEWNS}, {"pid", CLONE_NEWPID}, {"net", CLONE_NEWNET}, {"ipc", CLONE_NEWIPC},
+	        {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP}, {"time", 0x80}};
 	for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
 		char name[32];
 		snprintf(name, sizeof name, "unshare-%s", spaces[i].name);

@@ -18,7 +18,8 @@ static long request(int fd, int type, const void *body, size_t n)
 {
 	char out[512] = {0}, in[4096];
 	struct nlmsghdr *h = (void *)out;
-	*h = (struct nlmsghdr){.nlmsg_len = NLMSG_LENGTH(n), .nlmsg_type = (uint16_t)type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE};
+	*h = (struct nlmsghdr){
+	        .nlmsg_len = NLMSG_LENGTH(n), .nlmsg_type = (uint16_t)type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE};
 	memcpy(NLMSG_DATA(h), body, n);
 	if (send(fd, out, h->nlmsg_len, 0) < 0) return -1;
 	if (recv(fd, in, sizeof in, 0) < 0) return -1;

@@ -12,7 +12,8 @@ int main(void)
 {
 	int zero = open("/dev/zero", O_RDWR);
 	for (int i = 0;; i++) {
-		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, i % 2 && zero >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS, i % 2 ? zero : -1, 0);
+		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, i % 2 && zero >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS,
+		        i % 2 ? zero : -1, 0);
 		if (p != MAP_FAILED) memset(p, 1, 1 << 20);
 	}
 }

@@ -28,9 +28,11 @@ int main(void)
 			sigset_t s;
 			sigfillset(&s);
 			for (int i = 0;; i++) {
-				int fd = i % 5 == 0 ? epoll_create1(0) : i % 5 == 1 ? eventfd(1, 0) : i % 5 == 2 ? timerfd_create(CLOCK_MONOTONIC, 0)
-				                                                     : i % 5 == 3 ? signalfd(-1, &s, 0)
-				                                                                  : open("/dev/null", O_RDONLY);
+				int fd = i % 5 == 0   ? epoll_create1(0)
+				         : i % 5 == 1 ? eventfd(1, 0)
+				         : i % 5 == 2 ? timerfd_create(CLOCK_MONOTONIC, 0)
+				         : i % 5 == 3 ? signalfd(-1, &s, 0)
+				                      : open("/dev/null", O_RDONLY);
 				if (fd < 0) break;
 				struct epoll_event e = {.events = EPOLLIN};
 				for (int up = 3; i % 5 && up < fd; up += 5) epoll_ctl(up, EPOLL_CTL_ADD, fd, &e);

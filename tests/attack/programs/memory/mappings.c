@@ -14,7 +14,8 @@ int main(void)
 		if (fork() == 0) {
 			long n = 0;
 			for (int i = 0;; i++, n++)
-				if (mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) break;
+				if (mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+					break;
 			for (;;) pause();
 		}
 	nap_ms(2500);

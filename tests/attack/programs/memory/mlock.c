@@ -16,7 +16,8 @@ int main(void)
 	tried("lock-1-MiB", mlock(p, 1 << 20));
 	tried("lock-all", mlockall(MCL_CURRENT | MCL_FUTURE));
 	tried("map-locked", mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0) == MAP_FAILED ? -1 : 0);
-	tried("huge-pages", mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) == MAP_FAILED ? -1 : 0);
+	tried("huge-pages",
+	        mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) == MAP_FAILED ? -1 : 0);
 	tried("huge-shm", shmget(IPC_PRIVATE, 2 << 20, IPC_CREAT | SHM_HUGETLB | 0600));
 	tried("huge-memfd", memfd_create("x", MFD_HUGETLB));
 	tried("secret", syscall(447, 0));

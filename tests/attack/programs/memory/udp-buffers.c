@@ -38,7 +38,8 @@ int main(void)
 				setsockopt(in, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 				if (bind(in, (struct sockaddr *)&a, sizeof a) < 0) break;
 				getsockname(in, (struct sockaddr *)&a, &len);
-				for (int n = 0; n < 16; n++) sendto(out, block, sizeof block, MSG_DONTWAIT, (struct sockaddr *)&a, sizeof a);
+				for (int n = 0; n < 16; n++)
+					sendto(out, block, sizeof block, MSG_DONTWAIT, (struct sockaddr *)&a, sizeof a);
 			}
 			for (;;) pause();
 		}

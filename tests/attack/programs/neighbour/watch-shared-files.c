@@ -19,7 +19,10 @@ int main(int argc, char **argv)
 	int fd = inotify_init1(IN_NONBLOCK);
 	bool saw = false;
 	/* Each watches a program that only the other one opens. */
-	const char *const mine = strcmp(argv[1], "first") == 0 ? "/usr/bin/tac" : "/usr/bin/nl", *const other = strcmp(argv[1], "first") == 0 ? "/usr/bin/nl" : "/usr/bin/tac";
+	const char *const mine = strcmp(argv[1], "first") == 0 ? "/usr/bin/tac" : "/usr/bin/nl", *const other =
+	                                                                                                 strcmp(argv[1], "first") == 0
+	                                                                                                         ? "/usr/bin/nl"
+	                                                                                                         : "/usr/bin/tac";
 	from_now();
 	/* the old way to the same */
 	if (fcntl(open("/usr/share", O_RDONLY), F_NOTIFY, 0x20) == 0) say("WON directory-notification");

@@ -26,7 +26,9 @@ int main(int argc, char **argv)
 	snprintf(a.sun_path + 1, 100, "serapis-attack-%d", !mine);
 	long r = -1;
 	int s = socket(AF_UNIX, SOCK_STREAM, 0);
-	while (now_ms() < stop && (r = connect(s, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n))) < 0) nap_ms(10);
+	while (now_ms() < stop &&
+	        (r = connect(s, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n))) < 0)
+		nap_ms(10);
 	tried("connect", r);
 	nap_ms(100);
 	until_now();

@@ -16,7 +16,8 @@
 
 int main(void)
 {
-	static const char *const v4[] = {"169.254.169.254", "169.254.170.2", "10.0.0.1", "172.17.0.1", "192.168.0.1", "192.0.2.1", "100.100.100.200", "8.8.8.8", "255.255.255.255", "224.0.0.1", "0.0.0.1"};
+	static const char *const v4[] = {"169.254.169.254", "169.254.170.2", "10.0.0.1", "172.17.0.1", "192.168.0.1", "192.0.2.1",
+	        "100.100.100.200", "8.8.8.8", "255.255.255.255", "224.0.0.1", "0.0.0.1"};
 	static const char *const v6[] = {"fd00:ec2::254", "fe80::1", "ff02::1", "2001:db8::1", "fd00::1", "::ffff:169.254.169.254"};
 	char name[64];
 	for (size_t i = 0; i < sizeof v4 / sizeof *v4; i++)
@@ -37,8 +38,10 @@ int main(void)
 		snprintf(name, sizeof name, "udp6-%s", v6[i]);
 		/* What lo itself would take is sent to nobody: only other interfaces lead out. */
 		long r = connect(s, (struct sockaddr *)&a, sizeof a);
-		if (r == 0 && v6[i][0] == 'f' && (v6[i][1] == 'e' || v6[i][1] == 'f')) say("held %s lo-only", name);
-		else tried(name, r);
+		if (r == 0 && v6[i][0] == 'f' && (v6[i][1] == 'e' || v6[i][1] == 'f'))
+			say("held %s lo-only", name);
+		else
+			tried(name, r);
 		close(s);
 	}
 	struct addrinfo *found = NULL;

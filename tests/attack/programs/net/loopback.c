@@ -18,14 +18,20 @@ int main(int argc, char **argv)
 	int mine = strcmp(argv[1], "first") != 0, bound = 0, one = 1;
 	/* The same two ports in both: binding proves that nobody else has them. */
 	for (int i = 0; i < 2; i++) {
-		struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(28713 + i)), .sin_addr.s_addr = htonl(INADDR_ANY)};
+		struct sockaddr_in a = {
+		        .sin_family = AF_INET, .sin_port = htons((uint16_t)(28713 + i)), .sin_addr.s_addr = htonl(INADDR_ANY)};
 		int s = socket(AF_INET, i ? SOCK_DGRAM : SOCK_STREAM, 0);
-		if (bind(s, (struct sockaddr *)&a, sizeof a) == 0) bound++;
-		else say("WON port-taken %s", strerrorname_np(errno));
-		struct sockaddr_in6 b = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)(28723 + i)), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+		if (bind(s, (struct sockaddr *)&a, sizeof a) == 0)
+			bound++;
+		else
+			say("WON port-taken %s", strerrorname_np(errno));
+		struct sockaddr_in6 b = {
+		        .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)(28723 + i)), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 		s = socket(AF_INET6, i ? SOCK_DGRAM : SOCK_STREAM, 0);
-		if (bind(s, (struct sockaddr *)&b, sizeof b) == 0) bound++;
-		else say("WON port6-taken %s", strerrorname_np(errno));
+		if (bind(s, (struct sockaddr *)&b, sizeof b) == 0)
+			bound++;
+		else
+			say("WON port6-taken %s", strerrorname_np(errno));
 	}
 	/* And one of its own, where the other looks for it. */
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(28800 + mine)), .sin_addr.s_addr = htonl(INADDR_ANY)};
