@@ -400,7 +400,8 @@ def bare(service, attack):
 
 def languages(directory):
     """The definitions of the product and the corpus's own."""
-    for f in [*(SOURCE / "share" / "languages").glob("*.yaml"), *(HERE / "languages").glob("*.yaml")]:
+    # The product's own last: where it has a language, that definition is the one to attack.
+    for f in [*(HERE / "languages").glob("*.yaml"), *(SOURCE / "share" / "languages").glob("*.yaml")]:
         shutil.copy(f, directory)
     return directory
 
