@@ -5,11 +5,12 @@
 # says: ^found
 # control: none: setpriv of the bare run sets no_new_privs as well
 # core: yes
-found = Dir.glob("/usr/{bin,sbin,lib,libexec}/**/*").select { |f| File.file?(f) && (File.setuid?(f) || File.setgid?(f)) rescue false }
+found = Dir.glob(["/usr/{bin,sbin}/*", "/usr/{lib,libexec}/*", "/usr/{lib,libexec}/{openssh,dbus-1.0,polkit-1,x86_64-linux-gnu/utempter,git-core}/*"]).select { |f| File.file?(f) && (File.setuid?(f) || File.setgid?(f)) rescue false }
 puts "found #{found.size}"
 found.each do |f|
-  out = IO.popen([f, "--help"], err: [:child, :out], &:read) rescue next
-  puts "WON #{f}" if out.to_s =~ /uid=0/
+  # Some wait for input, some stay as daemons with our output open: two seconds, into a file.
+  system("/usr/bin/timeout", "-s", "KILL", "2", f, "--help", in: "/dev/null", out: "/tmp/out", err: "/tmp/out")
+  puts "WON #{f}" if File.binread("/tmp/out") =~ /uid=0/
 end
 system("cp", "/usr/bin/id", "/tmp/id")
 File.chmod(0o6755, "/tmp/id")
