@@ -3,6 +3,7 @@
  * wins: kernel memory in the receive queues of netlink sockets that nobody reads: 200 KiB each, charged to nobody
  * rule: 4, 11 (NOFILE times processes is what bounds it)
  * expect: ok|memory_limit|signal
+ * open: netlink-buffers-over-the-limit
  * limits: memory_bytes=67108864 processes=12 wall_ms=15000 cpu_ms=15000
  * control: unsafe: takes the machine's memory
  */

@@ -13,4 +13,4 @@ const tries = [
   new Promise((r) => net.connect(80, "192.0.2.1").on("error", (e) => r("held tcp " + e.code)).on("connect", () => r("WON tcp"))),
   new Promise((r) => dgram.createSocket("udp4").send("x", 53, "8.8.8.8", (e) => r(e ? "held udp " + e.code : "WON udp"))),
 ];
-Promise.all(tries).then((all) => { all.forEach((l) => console.log(l)); console.log("END"); });
+Promise.all(tries).then((all) => { all.forEach((l) => console.log(l)); console.log("END"); process.exit(0); });
