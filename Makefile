@@ -34,7 +34,7 @@ check: build ## all tests that a change must pass (≤ 12 minutes on 2 cores)
 	@scripts/deps.sh test $(if $(filter 1,$(SERAPIS_LONG)),test-long)
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes 1 --suite box
-	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault
+	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault tests/attack
 
 check-long: lint asan tsan clang ## everything, with sanitizers, both compilers, long fault runs and the box without root
 	SERAPIS_LONG=1 $(MAKE) check

@@ -6,12 +6,13 @@
  * A slot's life
  *
  *   STARTING   the launcher builds its namespaces, cgroup and mounts; requests are held
+ *   DOWN       the host did not let a launcher start; tried again every second, and until then requests are refused
  *   UP         requests go to the launcher, in order; `pending` is what it owes answers to. While an END is among them, later requests are held,
  *              as the slot may turn out to need replacing.
  *   DYING      the launcher was killed (or died) and is not reaped yet; everything in the slot dies with it
  *   OVER       the service broke the protocol or closed the channel: the slot is not built again
  *
- *   STARTING → UP → DYING → STARTING (next generation, new ids, new cgroup, new network namespace) …, any → OVER
+ *   STARTING → UP → DYING → STARTING (next generation, new ids, new cgroup, new network namespace) …, DYING → DOWN → STARTING, any → OVER
  *
  * Nothing in a slot can hold up another: a launcher that does not answer, or does not die, is noticed by a deadline here and left to itself.
  */
@@ -19,9 +20,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -37,11 +38,16 @@
 #include "box/wire.h"
 
 #define NEVER INT64_MAX
-#define REAP_NS (1 * SP_NS_PER_S) /* from SIGKILL to reaped (box-rules.md 28) */
+#define REAP_NS (1 * SP_NS_PER_S) /* of a container's init, from SIGKILL to reaped (box-rules.md 28) */
+/* Of a launcher. What keeps an init longer than its second is mostly work that ends; and a slot that is late is better than ids that are lost. */
+#define LOST_NS (4 * SP_NS_PER_S)
+#define AGAIN_NS (1 * SP_NS_PER_S) /* until a launcher that did not start is tried again */
 #define ANSWER_NS (30 * SP_NS_PER_S) /* for whatever a launcher does while no program runs */
+#define SLOT_INSTANCES SP_BOX_SLOT_INOTIFY
+#define SLOT_WATCHES 4096
 #define QUARANTINE_MAX SP_BOX_SLOTS_MAX
 
-enum slot_state { SLOT_STARTING, SLOT_UP, SLOT_DYING, SLOT_OVER };
+enum slot_state { SLOT_STARTING, SLOT_UP, SLOT_DYING, SLOT_DOWN, SLOT_OVER };
 
 struct held {
 	struct sp_inner m;
@@ -55,27 +61,32 @@ struct slot {
 	pid_t pid;
 	int chan, lchan, pidfd; /* service's channel, launcher's channel, launcher */
 	int cpu, run; /* of the step that runs: cpu time of its cgroup, its init; or -1 */
-	uint32_t pending[SP_BOX_PENDING_MAX]; /* inner types that the launcher owes an answer to */
+	struct pending {
+		uint32_t type; /* inner type that the launcher owes an answer to */
+		uint64_t wall_ns, cpu_ns; /* of a STEP */
+	} pending[SP_BOX_PENDING_MAX];
 	unsigned npending, nheld;
 	struct held held[SP_BOX_PENDING_MAX];
 	uint32_t killed_by; /* of the step that runs, or is about to */
 	bool kill_wanted;
 	uint64_t cpu_base, cpu_ns;
-	int64_t wall_at, cpu_at, answer_at, reap_at;
+	int64_t exec_ns, killed_ns; /* of the step that runs */
+	int64_t wall_at, cpu_at, answer_at, reap_at, again_at;
 	bool owes_ended; /* an END whose answer waits for the new generation */
 	struct sp_box_end_report ended;
 };
 
-struct lost { /* a launcher that did not die: its ids are never given out again */
-	pid_t pid;
+struct lost { /* a launcher that does not die: until it does, nobody else gets its ids */
+	pid_t pid; /* 0: the entry is free */
 	int pidfd;
-	unsigned ids;
+	unsigned ids, slot, generation;
 };
 
 static struct {
 	const struct sp_box *b;
 	int epoll;
-	unsigned nslots, nlost, cpus;
+	unsigned nslots, cpus;
+	unsigned instances, watches; /* of inotify, a slot */
 	bool ready, told; /* told: of a start that failed, by the launcher itself */
 	unsigned next_ids;
 	int service_end[SP_BOX_SLOTS_MAX]; /* until READY is sent */
@@ -83,7 +94,7 @@ static struct {
 	struct lost lost[QUARANTINE_MAX];
 } g;
 
-enum source { FROM_CONTROL, FROM_STUB, FROM_SERVICE, FROM_LAUNCHER, FROM_LAUNCHER_END };
+enum source { FROM_CONTROL, FROM_STUB, FROM_SERVICE, FROM_LAUNCHER, FROM_LAUNCHER_END, FROM_LOST };
 
 static void watch(int fd, enum source source, unsigned index)
 {
@@ -93,7 +104,7 @@ static void watch(int fd, enum source source, unsigned index)
 
 static void close_fd(int *fd)
 {
-	if (*fd >= 0) close(sp_steal_fd(fd));
+	if (*fd >= 0) sp_wire_drop(sp_steal_fd(fd)); /* some came from launchers, which programs may have subverted */
 }
 
 /* For descriptors that are watched: a launcher that is stuck may share them, and then closing alone would not end the watching. */
@@ -128,14 +139,35 @@ static void reply_error(struct slot *s, enum sp_box_error_code code, const char 
 	reply(s, &m, NULL, 0);
 }
 
+static void send_ended(struct slot *s)
+{
+	struct sp_box_msg m = {.type = SP_BOX_ENDED, .u.ended = s->ended};
+	s->owes_ended = false;
+	if (s->state == SLOT_DOWN) m.u.ended.flags |= SP_BOX_ENDED_DOWN;
+	memset(&s->ended, 0, sizeof s->ended);
+	reply(s, &m, NULL, 0);
+}
+
+/* Of a slot that is down: whatever is asked has its answer at once. */
+static void refuse_down(struct slot *s, uint32_t inner)
+{
+	struct sp_box_msg m = {.type = SP_BOX_ERROR, .u.error = {.code = SP_BOX_E_SETUP, .errnum = EAGAIN}};
+	if (inner == SP_IN_END) {
+		send_ended(s);
+		return;
+	}
+	snprintf(m.u.error.text, sizeof m.u.error.text, "the slot could not be built again and is tried once a second");
+	reply(s, &m, NULL, 0);
+}
+
 /* ---- launchers */
 
 static bool ids_taken(unsigned ids)
 {
 	for (unsigned i = 0; i < g.nslots; i++)
 		if (g.slots[i].ids == ids && g.slots[i].state != SLOT_OVER) return true;
-	for (unsigned i = 0; i < g.nlost; i++)
-		if (g.lost[i].ids == ids) return true;
+	for (unsigned i = 0; i < QUARANTINE_MAX; i++)
+		if (g.lost[i].pid && g.lost[i].ids == ids) return true;
 	return false;
 }
 
@@ -175,14 +207,19 @@ static int start_launcher(struct slot *s)
 	int home;
 	/* The one thing of a slot that is made here: on v2 its directory is of the slot's id, which the launcher is not yet, and which we are above. */
 	if (sp_cgroup_slot_make(g.b->cgroups, s->index, s->generation, s->ids, &home) < 0) {
+		int why = errno;
 		close(pair[0]);
 		close(pair[1]);
+		sp_cgroup_drop(g.b->cgroups, s->index, s->generation); /* what there is of it would be in the way of the next attempt */
+		errno = why;
 		return -1;
 	}
 	struct sp_launcher l = {.policy = g.b->policy,
 	        .cgroups = *g.b->cgroups,
 	        .slot = s->index,
 	        .generation = s->generation,
+	        .inotify_instances = g.instances,
+	        .inotify_watches = g.watches,
 	        .channel = pair[1],
 	        .single = single()};
 
@@ -195,6 +232,7 @@ static int start_launcher(struct slot *s)
 	s->lchan = pair[0];
 	if (s->pid < 0) {
 		close_fd(&s->lchan);
+		sp_cgroup_drop(g.b->cgroups, s->index, s->generation);
 		errno = why;
 		return -1;
 	}
@@ -242,7 +280,7 @@ static void kill_launcher(struct slot *s)
 	}
 	clear_step(s);
 	s->answer_at = NEVER;
-	s->reap_at = sp_mono_ns() + REAP_NS;
+	s->reap_at = sp_mono_ns() + LOST_NS;
 }
 
 static void slot_over(struct slot *s, const char *why)
@@ -253,6 +291,25 @@ static void slot_over(struct slot *s, const char *why)
 	s->state = SLOT_OVER;
 	unwatch(&s->chan);
 	drop_held(s);
+}
+
+/* Nobody can tell how long the host will refuse it (processes, memory, ids): what waits is refused, and the next attempt is a matter of time. */
+static void slot_down(struct slot *s, const char *why)
+{
+	dprintf(STDERR_FILENO, "serapis-box: slot %u is down, tried again in a second: %s\n", s->index, why);
+	s->state = SLOT_DOWN;
+	s->answer_at = s->reap_at = NEVER;
+	s->again_at = sp_mono_ns() + AGAIN_NS;
+	if (s->owes_ended) send_ended(s);
+	for (unsigned i = 0; i < s->nheld && s->state == SLOT_DOWN; i++) refuse_down(s, s->held[i].m.type);
+	drop_held(s);
+}
+
+static void start_again(struct slot *s)
+{
+	s->again_at = NEVER;
+	if (start_launcher(s) == 0 || s->pidfd >= 0) return; /* one that was born is heard of again, by its end */
+	slot_down(s, strerrordesc_np(errno));
 }
 
 static void rebuild(struct slot *s)
@@ -266,19 +323,14 @@ static void rebuild(struct slot *s)
 	}
 	/* What was asked of the old one will not be done. The END, if there was one, is answered when the new one is up. */
 	for (unsigned i = 0; i < s->npending && s->state != SLOT_OVER; i++) {
-		if (s->pending[i] == SP_IN_END)
+		if (s->pending[i].type == SP_IN_END)
 			s->owes_ended = true;
 		else
 			reply_error(s, SP_BOX_E_SETUP, "the slot had to be replaced");
 	}
 	s->npending = 0;
 	if (s->state == SLOT_OVER) return;
-	if (start_launcher(s) < 0) {
-		char text[128];
-		snprintf(text, sizeof text, "the slot cannot be built again: %s", strerrordesc_np(errno));
-		reply_error(s, SP_BOX_E_SETUP, text);
-		slot_over(s, text);
-	}
+	start_again(s);
 }
 
 static void launcher_gone(struct slot *s)
@@ -288,44 +340,80 @@ static void launcher_gone(struct slot *s)
 		if (g.told) _exit(1);
 		sp_die(SP_BOX_E_HOST, 0, "a slot's launcher was killed while it was starting");
 	}
-	if (s->state == SLOT_STARTING) {
-		/* Once more would fail once more. */
-		reply_error(s, SP_BOX_E_SETUP, "the slot could not be built again");
-		slot_over(s, "its launcher did not come up");
-	} else if (s->state == SLOT_UP) {
+	if (s->state == SLOT_STARTING) { /* at once would fail once more */
+		unwatch(&s->lchan);
+		unwatch(&s->pidfd);
+		slot_down(s, "its launcher did not come up");
+		return;
+	}
+	if (s->state == SLOT_UP) {
 		s->ended.flags |= SP_BOX_ENDED_REPLACED;
 		s->state = SLOT_DYING;
 	}
 	rebuild(s);
 }
 
-/* SIGKILL, and still not reaped: something of the slot is stuck in the kernel. Its ids, cgroup and namespaces are left to it for ever. */
+static void shift_pending(struct slot *s) { memmove(s->pending, s->pending + 1, --s->npending * sizeof s->pending[0]); }
+
+/* How a step that was killed ended does not depend on what its container does afterwards: a program may not turn its time limit into our error. */
+static void done_without_launcher(struct slot *s)
+{
+	if (s->run < 0 || s->killed_by == SP_BOX_KILLED_NOT || !s->npending || s->pending[0].type != SP_IN_STEP) return;
+	struct sp_box_msg m = {.type = SP_BOX_DONE};
+	uint64_t cpu = sp_cgroup_cpu_fd(s->cpu);
+	m.u.done = (struct sp_box_done){.ended = SP_BOX_SIGNALED,
+	        .code = SIGKILL,
+	        .killed_by = s->killed_by,
+	        .cpu_ns = cpu > s->cpu_base ? cpu - s->cpu_base : 0,
+	        .wall_ns = (uint64_t)(s->killed_ns - s->exec_ns)};
+	shift_pending(s);
+	reply(s, &m, NULL, 0);
+}
+
+/* SIGKILL, and still not reaped: something of the slot is stuck in the kernel. Its ids, cgroup and namespaces are left to it while it lives. */
 static void quarantine(struct slot *s)
 {
 	if (s->state != SLOT_DYING && s->state != SLOT_OVER) { /* it was the container's init that does not end */
 		s->ended.flags |= SP_BOX_ENDED_QUARANTINED;
+		done_without_launcher(s);
 		kill_launcher(s);
 		return;
 	}
 	s->reap_at = NEVER;
-	if (g.nlost == QUARANTINE_MAX) return; /* the slot stays as it is: not offered, not freed */
+	unsigned i = 0;
+	while (i < QUARANTINE_MAX && g.lost[i].pid) i++;
+	if (i == QUARANTINE_MAX) return; /* the slot stays as it is: not offered, not freed */
 	epoll_ctl(g.epoll, EPOLL_CTL_DEL, s->pidfd, NULL);
-	g.lost[g.nlost++] = (struct lost){s->pid, sp_steal_fd(&s->pidfd), s->ids};
+	g.lost[i] = (struct lost){s->pid, sp_steal_fd(&s->pidfd), s->ids, s->index, s->generation - 1};
+	watch(g.lost[i].pidfd, FROM_LOST, i);
 	dprintf(STDERR_FILENO, "serapis-box: slot %u is quarantined: its processes do not end\n", s->index);
 	s->ended.flags |= SP_BOX_ENDED_QUARANTINED | SP_BOX_ENDED_REPLACED;
 	rebuild(s);
 }
 
+/* It died after all, and with it everything that had its ids. */
+static void lost_gone(struct lost *l)
+{
+	if (!l->pid || waitpid(l->pid, NULL, WNOHANG) != l->pid) return;
+	unwatch(&l->pidfd);
+	l->pid = 0;
+	sp_cgroup_drop(g.b->cgroups, l->slot, l->generation);
+}
+
 /* ---- requests */
 
-static bool holding(const struct slot *s) { return s->state != SLOT_UP || (s->npending && s->pending[s->npending - 1] == SP_IN_END); }
+static bool holding(const struct slot *s) { return s->state != SLOT_UP || (s->npending && s->pending[s->npending - 1].type == SP_IN_END); }
 
 static void pass_on(struct slot *s, const struct sp_inner *m, int *fds, unsigned nfds)
 {
-	s->pending[s->npending++] = m->type;
+	s->pending[s->npending++] = (struct pending){m->type, 0, 0};
+	if (m->type == SP_IN_STEP) {
+		s->pending[s->npending - 1].wall_ns = m->u.step.wall_ns;
+		s->pending[s->npending - 1].cpu_ns = m->u.step.cpu_ns;
+	}
 	if (s->answer_at == NEVER && s->run < 0) s->answer_at = sp_mono_ns() + ANSWER_NS;
 	bool sent = sp_wire_send(s->lchan, m, sizeof *m, fds, nfds, 0) == 0;
-	while (nfds) close(fds[--nfds]);
+	while (nfds) sp_wire_drop(fds[--nfds]);
 	if (!sent) kill_launcher(s); /* it is dying, or does not read: either way it is replaced, and the request answered with an error */
 }
 
@@ -342,8 +430,13 @@ static void release_held(struct slot *s)
 
 static void request(struct slot *s, const struct sp_inner *m, int *fds, unsigned nfds)
 {
+	if (s->state == SLOT_DOWN) {
+		while (nfds) sp_wire_drop(fds[--nfds]);
+		refuse_down(s, m->type);
+		return;
+	}
 	if (s->npending + s->nheld >= SP_BOX_PENDING_MAX) {
-		while (nfds) close(fds[--nfds]);
+		while (nfds) sp_wire_drop(fds[--nfds]);
 		slot_over(s, "too many requests at once");
 		return;
 	}
@@ -361,8 +454,9 @@ static void kill_run(struct slot *s, enum sp_box_killer by)
 {
 	if (s->run < 0 || s->killed_by != SP_BOX_KILLED_NOT) return;
 	s->killed_by = by;
+	s->killed_ns = sp_mono_ns();
 	s->wall_at = s->cpu_at = NEVER;
-	s->reap_at = sp_mono_ns() + REAP_NS;
+	s->reap_at = s->killed_ns + REAP_NS;
 	sp_sys_pidfd_kill(s->run);
 }
 
@@ -370,7 +464,7 @@ static void kill_run(struct slot *s, enum sp_box_killer by)
 static void kill_request(struct slot *s)
 {
 	bool found = s->run >= 0;
-	for (unsigned i = 0; i < s->npending; i++) found |= s->pending[i] == SP_IN_STEP;
+	for (unsigned i = 0; i < s->npending; i++) found |= s->pending[i].type == SP_IN_STEP;
 	for (unsigned i = 0; i < s->nheld; i++) found |= s->held[i].m.type == SP_IN_STEP;
 	if (!found) return;
 	s->kill_wanted = true;
@@ -426,12 +520,12 @@ static void from_service(struct slot *s)
 		case SP_BOX_DONE:
 		case SP_BOX_ENDED:
 		case SP_BOX_ERROR:
-			while (nfds) close(fds[--nfds]);
+			while (nfds) sp_wire_drop(fds[--nfds]);
 			slot_over(s, "the service broke the protocol");
 			return;
 		}
 		if (fault) {
-			while (nfds) close(fds[--nfds]);
+			while (nfds) sp_wire_drop(fds[--nfds]);
 			in = (struct sp_inner){.type = SP_IN_REFUSE};
 			in.u.error.code = SP_BOX_E_REQUEST;
 			snprintf(in.u.error.text, sizeof in.u.error.text, "%s", fault);
@@ -441,14 +535,6 @@ static void from_service(struct slot *s)
 }
 
 /* ---- answers */
-
-static void send_ended(struct slot *s)
-{
-	struct sp_box_msg m = {.type = SP_BOX_ENDED, .u.ended = s->ended};
-	s->owes_ended = false;
-	memset(&s->ended, 0, sizeof s->ended);
-	reply(s, &m, NULL, 0);
-}
 
 static void maybe_ready(void)
 {
@@ -483,15 +569,21 @@ static void started(struct slot *s, const struct sp_inner_started *st, int *fds,
 	s->run = fds[at++];
 	if (st->has_cpu) s->cpu = fds[at++];
 	s->answer_at = NEVER;
+	/* The limits are those that were checked against the policy, and its word on the time is taken within reason: a launcher that a program
+	 * has subverted shall not be able to give its slot for ever. */
+	int64_t now = sp_mono_ns();
+	s->exec_ns = st->exec_ns > now || st->exec_ns < now - ANSWER_NS ? now : st->exec_ns;
 	s->cpu_base = st->cpu_base;
-	s->cpu_ns = st->cpu_ns;
-	s->wall_at = st->exec_ns + (int64_t)st->wall_ns;
+	uint64_t used = sp_cgroup_cpu_fd(s->cpu);
+	if (s->cpu_base > used) s->cpu_base = used;
+	s->cpu_ns = s->pending[0].cpu_ns;
+	s->wall_at = s->exec_ns + (int64_t)s->pending[0].wall_ns;
 	/* No sooner than this can all processors together have used it up; past the wall limit it need not be looked at. */
-	s->cpu_at = st->exec_ns + (int64_t)(st->cpu_ns / g.cpus);
+	s->cpu_at = s->exec_ns + (int64_t)(s->cpu_ns / g.cpus);
 	if (s->cpu_at >= s->wall_at || s->cpu < 0) s->cpu_at = NEVER;
 	if (s->kill_wanted) kill_run(s, SP_BOX_KILLED_SERVICE);
 	reply(s, &m, fds + at, nfds - at);
-	while (nfds > at) close(fds[--nfds]);
+	while (nfds > at) sp_wire_drop(fds[--nfds]);
 }
 
 static void done(struct slot *s, const struct sp_inner_done *d)
@@ -517,7 +609,7 @@ static void ended(struct slot *s, const struct sp_inner_ended *e)
 static bool from_launcher(struct slot *s, struct sp_inner *m, int *fds, unsigned *nfds)
 {
 	unsigned n = *nfds;
-	uint32_t owed = s->npending ? s->pending[0] : 0;
+	uint32_t owed = s->npending ? s->pending[0].type : 0;
 
 	if (s->state == SLOT_STARTING) {
 		if (m->type == SP_IN_UP && !n) {
@@ -541,7 +633,7 @@ static bool from_launcher(struct slot *s, struct sp_inner *m, int *fds, unsigned
 	}
 	if (n || !owed) return false;
 
-	memmove(s->pending, s->pending + 1, --s->npending * sizeof s->pending[0]);
+	shift_pending(s);
 	s->answer_at = s->npending ? sp_mono_ns() + ANSWER_NS : NEVER;
 	m->u.error.text[sizeof m->u.error.text - 1] = 0;
 	struct sp_box_msg out = {.type = SP_BOX_ERROR, .u.error = m->u.error};
@@ -577,7 +669,7 @@ static void read_launcher(struct slot *s)
 		return;
 	}
 	bool fine = (s->state == SLOT_STARTING || s->state == SLOT_UP) && from_launcher(s, &m, fds, &nfds);
-	while (nfds) close(fds[--nfds]);
+	while (nfds) sp_wire_drop(fds[--nfds]);
 	if (!fine && s->state != SLOT_OVER) kill_launcher(s);
 }
 
@@ -601,6 +693,10 @@ static void check_slot(struct slot *s, int64_t now)
 	if (now >= s->cpu_at) check_cpu(s, now);
 	if (now >= s->reap_at) quarantine(s);
 	if (now >= s->answer_at && s->state != SLOT_OVER) kill_launcher(s);
+	if (now >= s->again_at) {
+		s->again_at = NEVER;
+		if (s->state == SLOT_DOWN) start_again(s);
+	}
 }
 
 static int64_t next_deadline(void)
@@ -608,7 +704,7 @@ static int64_t next_deadline(void)
 	int64_t t = NEVER;
 	for (unsigned i = 0; i < g.nslots; i++) {
 		const struct slot *s = &g.slots[i];
-		const int64_t all[] = {s->wall_at, s->cpu_at, s->reap_at, s->answer_at};
+		const int64_t all[] = {s->wall_at, s->cpu_at, s->reap_at, s->answer_at, s->again_at};
 		for (size_t k = 0; k < SP_COUNT(all); k++)
 			if (all[k] < t) t = all[k];
 	}
@@ -619,12 +715,28 @@ static void check_deadlines(void)
 {
 	int64_t now = sp_mono_ns();
 	for (unsigned i = 0; i < g.nslots; i++) check_slot(&g.slots[i], now);
-	for (unsigned i = 0; i < g.nlost; i++)
-		if (g.lost[i].pid && waitpid(g.lost[i].pid, NULL, WNOHANG) == g.lost[i].pid)
-			g.lost[i].pid = 0; /* gone after all; its ids stay out of use */
 }
 
 /* ---- start and loop */
+
+/*
+ * What a slot's namespace is charged is charged to the host's root as well, who started us: slots together get half of what it may have, so that the
+ * host's own daemons never go without, and each slot the same part of it. Returns that part, and writes the sum as this namespace's own limit.
+ */
+static unsigned share_inotify(const char *host, const char *own, unsigned wanted)
+{
+	char text[32];
+	sp_autoclose int in = open(host, O_RDONLY | O_CLOEXEC);
+	ssize_t n = in < 0 ? -1 : read(in, text, sizeof text - 1);
+	if (n <= 0) return wanted; /* a kernel without inotify */
+	text[n] = 0;
+	unsigned long sum = strtoul(text, NULL, 10) / 2;
+	if (sum > (unsigned long)wanted * g.nslots) sum = (unsigned long)wanted * g.nslots;
+	sp_autoclose int out = open(own, O_WRONLY | O_CLOEXEC);
+	int len = snprintf(text, sizeof text, "%lu", sum);
+	if (out < 0 || write(out, text, (size_t)len) != len) sp_die(SP_BOX_E_HOST, errno, "writing %s", own);
+	return sum < g.nslots ? 1 : (unsigned)(sum / g.nslots);
+}
 
 static void hello(void)
 {
@@ -636,7 +748,7 @@ static void hello(void)
 		_exit(errno == ECONNRESET ? 0 : 1); /* the service is gone: everything below this pid 1 dies with it */
 	}
 	unsigned nfds = m.nfds;
-	while (nfds) close(fds[--nfds]);
+	while (nfds) sp_wire_drop(fds[--nfds]);
 	if (m.type != SP_BOX_HELLO || g.nslots) sp_die(SP_BOX_E_REQUEST, 0, "unexpected message on the control channel");
 	unsigned n = m.u.hello.slots;
 	if (n > g.b->policy->slots_max && single() && !g.b->unsafe_rootless)
@@ -649,10 +761,13 @@ static void hello(void)
 		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u", n, g.b->policy->slots_max);
 
 	g.nslots = n;
+	g.instances = share_inotify("/proc/sys/fs/inotify/max_user_instances", "/proc/sys/user/max_inotify_instances", SLOT_INSTANCES);
+	g.watches = share_inotify("/proc/sys/fs/inotify/max_user_watches", "/proc/sys/user/max_inotify_watches", SLOT_WATCHES);
 	for (unsigned i = 0; i < n; i++) {
 		struct slot *s = &g.slots[i];
 		int pair[2];
-		*s = (struct slot){.index = i, .chan = -1, .lchan = -1, .pidfd = -1, .cpu = -1, .run = -1, .answer_at = NEVER};
+		*s = (struct slot){
+		        .index = i, .chan = -1, .lchan = -1, .pidfd = -1, .cpu = -1, .run = -1, .answer_at = NEVER, .again_at = NEVER};
 		clear_step(s);
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 			sp_die(SP_BOX_E_HOST, errno, "making the slots' channels");
@@ -668,7 +783,7 @@ static void hello(void)
 
 static void dispatch(const struct epoll_event *e)
 {
-	struct slot *s = &g.slots[e->data.u64 & 0xffffffff];
+	struct slot *s = &g.slots[(e->data.u64 & 0xffffffff) % SP_BOX_SLOTS_MAX];
 	switch ((enum source)(e->data.u64 >> 32)) {
 	case FROM_CONTROL: hello(); break;
 	case FROM_STUB: _exit(1);
@@ -681,16 +796,17 @@ static void dispatch(const struct epoll_event *e)
 	case FROM_LAUNCHER_END:
 		if (s->pidfd >= 0) launcher_gone(s);
 		break;
+	case FROM_LOST: lost_gone(&g.lost[e->data.u64 & 0xffffffff]); break;
 	}
 }
 
 void sp_box_main(const struct sp_box *b)
 {
-	cpu_set_t set;
-
 	g.b = b;
 	sp_die_to(control_sink, b->control, true);
-	g.cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	/* Not those that we may run on ourselves: a program can change its affinity, and only a cpuset would stop it. */
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	g.cpus = cpus > 0 ? (unsigned)cpus : 1;
 	g.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (g.epoll < 0) sp_die(SP_BOX_E_HOST, errno, "epoll");
 	fcntl(b->control, F_SETFL, O_NONBLOCK);

@@ -7,6 +7,8 @@
 #include "box/ids.h"
 #include "box/policy.h"
 
+#define SP_BOX_SLOT_INOTIFY 8 /* inotify instances that a slot gets where the host has enough */
+
 struct sp_box {
 	struct sp_policy *policy; /* fitted to what this host gives */
 	struct sp_cgroup_base *cgroups;

@@ -217,6 +217,7 @@ static int make_all(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp_er
 {
 	int n = b->version == 1 ? SP_CG_COUNT : 1;
 	for (int i = 0; i < n; i++) {
+		if (b->parent[i] < 0) continue;
 		if (mkdirat(b->parent[i], b->id, 0755) < 0 && errno != EEXIST) /* EEXIST: two controllers in one hierarchy */
 			return sp_fail(err, SP_E_UNSUPPORTED, errno, "making a cgroup in %s", b->path[i]);
 		b->dir[i] = openat(b->parent[i], b->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -24,7 +24,8 @@
 #include "base/err.h"
 
 #define SP_CGROUP_PREFIX "serapis-box-"
-enum { SP_CG_MEMORY, SP_CG_CPUACCT, SP_CG_PIDS, SP_CG_COUNT };
+/* SP_CG_CPU is the only one that a host may lack; then its path is empty and its descriptors are -1. */
+enum { SP_CG_MEMORY, SP_CG_CPUACCT, SP_CG_PIDS, SP_CG_CPU, SP_CG_COUNT };
 
 /* Where the box's part of each hierarchy is. Filled in by the stub; the box and the launchers inherit it. Version 2 has one hierarchy, the first. */
 struct sp_cgroup_base {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cgroup v1. Three controllers, each with a hierarchy and a path of its own: this process may sit at / in one and at /system.slice/… in another,
+ * cgroup v1. Four controllers, each with a hierarchy and a path of its own: this process may sit at / in one and at /system.slice/… in another,
  * so each path is read, never assumed (box-rules.md 37). A slot's groups are kept: entering one costs milliseconds, so it is done once, by the launcher.
  */
 #include <errno.h>
@@ -12,13 +12,22 @@
 #include "base/attr.h"
 #include "box/cgroup_impl.h"
 
-static const char *const controllers[SP_CG_COUNT] = {"memory", "cpuacct", "pids"};
+static const char *const controllers[SP_CG_COUNT] = {"memory", "cpuacct", "pids", "cpu"};
+
+/* Of one slot's group among the others: all get the same, however many processes and sessions are in each. The kernel's own default. */
+#define SLOT_SHARES "1024"
+/* Buffers of all sockets in a slot, 16 MiB, of UDP too in spite of the file's name; a connection at full speed has use for some megabytes. */
+#define SLOT_SOCKET_BYTES "16777216"
 
 int sp_cg1_find(struct sp_cgroup_base *b, struct sp_err *err)
 {
 	for (int i = 0; i < SP_CG_COUNT; i++) {
 		bool root;
-		if (sp_cg_locate(controllers[i], b->path[i], sizeof b->path[i], &root, err) < 0) goto no;
+		if (sp_cg_locate(controllers[i], b->path[i], sizeof b->path[i], &root, err) < 0) {
+			b->path[i][0] = 0;
+			if (i == SP_CG_CPU) continue;
+			goto no;
+		}
 		b->version = 1; /* even if it cannot be used: it is what this host has */
 		if (access(b->path[i], W_OK) < 0) {
 			sp_fail(err, SP_E_UNSUPPORTED, errno,
@@ -44,6 +53,8 @@ int sp_cg1_enter(const struct sp_cgroup_base *b, const char *name, struct sp_cgr
 	int at[SP_CG_COUNT];
 
 	for (int i = 0; i < SP_CG_COUNT; i++) {
+		at[i] = -1;
+		if (b->dir[i] < 0) continue;
 		if (mkdirat(b->dir[i], name, 0755) < 0 && errno != EEXIST)
 			return sp_fail(err, SP_E_IO, errno, "making the slot's %s cgroup", controllers[i]);
 		at[i] = openat(b->dir[i], name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -76,7 +87,17 @@ int sp_cg1_enter(const struct sp_cgroup_base *b, const char *name, struct sp_cgr
 	sp_autoclose int swappiness = openat(at[SP_CG_MEMORY], "memory.swappiness", O_WRONLY | O_CLOEXEC);
 	if (swappiness >= 0 && sp_cg_write(swappiness, "0") < 0) return sp_fail(err, SP_E_IO, errno, "memory.swappiness");
 
+	/* Socket buffers are not charged to memory.limit_in_bytes: a program on the loopback interface could fill the host's. Held against
+	 * its slot instead, and sends then wait as for a slow reader. A kernel without the file counts none. */
+	if (sp_cg_write_at(at[SP_CG_MEMORY], "memory.kmem.tcp.limit_in_bytes", SLOT_SOCKET_BYTES) < 0 && errno != ENOENT)
+		return sp_fail(err, SP_E_IO, errno, "memory.kmem.tcp.limit_in_bytes");
+
+	/* A task outside of the root group is in no autogroup, where each session would have a share of its own. */
+	if (at[SP_CG_CPU] >= 0 && sp_cg_write_at(at[SP_CG_CPU], "cpu.shares", SLOT_SHARES) < 0 && errno != ENOENT)
+		return sp_fail(err, SP_E_IO, errno, "cpu.shares");
+
 	for (int i = 0; i < SP_CG_COUNT; i++) {
+		if (at[i] < 0) continue;
 		if (sp_cg_write_at(at[i], "cgroup.procs", "0") < 0)
 			return sp_fail(err, SP_E_IO, errno, "entering the slot's %s cgroup", controllers[i]);
 		close(at[i]);

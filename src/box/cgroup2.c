@@ -24,6 +24,8 @@
 
 #define SELF "serapis-self"
 #define CONTROLLERS "+memory +pids"
+/* Where it is to be had: slots are siblings of the same weight then, however many processes are in each. By itself, as it may fail. */
+#define CPU_TOO "+cpu"
 
 static const char *const delegated_files[] = {"cgroup.procs", "cgroup.threads", "cgroup.subtree_control", NULL};
 
@@ -122,6 +124,13 @@ int sp_cg2_find(struct sp_cgroup_base *b, struct sp_err *err)
 	return 0;
 }
 
+static int enable(int dir)
+{
+	if (sp_cg_write_at(dir, "cgroup.subtree_control", CONTROLLERS) < 0) return -1;
+	(void)!sp_cg_write_at(dir, "cgroup.subtree_control", CPU_TOO);
+	return 0;
+}
+
 /* Everything that is in the place, to SELF. Safe: the place was left to this service, so its processes are the service's. */
 static void move_all(int place, int procs)
 {
@@ -139,9 +148,9 @@ int sp_cg2_clear_place(struct sp_cgroup_base *b, struct sp_err *err)
 	int place = b->parent[SP_CG_MEMORY];
 	const char *path = b->path[SP_CG_MEMORY];
 
-	if (has_controllers(place, "cgroup.subtree_control")) return 0;
+	if (has_controllers(place, "cgroup.subtree_control") && enable(place) == 0) return 0;
 	if (is_top(path)) { /* the rule does not hold there */
-		if (sp_cg_write_at(place, "cgroup.subtree_control", CONTROLLERS) == 0) return 0;
+		if (enable(place) == 0) return 0;
 		return sp_fail(err, SP_E_UNSUPPORTED, errno, "enabling the controllers memory and pids in %s", path);
 	}
 	if (mkdirat(place, SELF, 0755) < 0 && errno != EEXIST) return sp_fail(err, SP_E_UNSUPPORTED, errno, "making %s/" SELF, path);
@@ -149,7 +158,7 @@ int sp_cg2_clear_place(struct sp_cgroup_base *b, struct sp_err *err)
 	if (procs < 0) return sp_fail(err, SP_E_IO, errno, "%s/" SELF "/cgroup.procs", path);
 	for (int tries = 0; tries < 50; tries++) { /* processes may be forked while we move them */
 		move_all(place, procs);
-		if (sp_cg_write_at(place, "cgroup.subtree_control", CONTROLLERS) == 0) return 0;
+		if (enable(place) == 0) return 0;
 		if (errno != EBUSY) break;
 	}
 	return sp_fail(err, SP_E_UNSUPPORTED, errno, "enabling the controllers memory and pids below %s", path);
@@ -158,7 +167,7 @@ int sp_cg2_clear_place(struct sp_cgroup_base *b, struct sp_err *err)
 int sp_cg2_make_box(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp_err *err)
 {
 	int dir = b->dir[SP_CG_MEMORY];
-	if (sp_cg_write_at(dir, "cgroup.subtree_control", CONTROLLERS) < 0)
+	if (enable(dir) < 0)
 		return sp_fail(err, SP_E_UNSUPPORTED, errno, "enabling the controllers memory and pids in %s/%s", b->path[0], b->id);
 	if (mkdirat(dir, "box", 0755) < 0) return sp_fail(err, SP_E_IO, errno, "making %s/%s/box", b->path[0], b->id);
 	if (sp_cg_give(dir, delegated_files, uid, gid) < 0)

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -14,6 +16,7 @@
 #include <sys/wait.h>
 
 #include "base/attr.h"
+#include "box/box.h"
 #include "box/cgroup.h"
 #include "box/container.h"
 #include "box/ids.h"
@@ -115,14 +118,38 @@ static void check_namespaces(void)
 	               "procMount: Unmasked)");
 }
 
-static unsigned odd_files;
+#define LIKELY_MAX 20000 /* entries; some 30 ms when they are in memory */
+
+static unsigned odd_files, seen_files, seen_max = UINT_MAX;
 static char odd_first[256];
 
 static int look_for_odd(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
+	if (++seen_files > seen_max) return 1;
 	if (!S_ISSOCK(st->st_mode) && !S_ISFIFO(st->st_mode)) return 0;
 	if (!odd_files++) snprintf(odd_first, sizeof odd_first, "%s", path);
 	return 0;
+}
+
+int sp_box_check_likely(struct sp_err *err)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, point[512];
+	size_t cap = 0;
+
+	seen_max = LIKELY_MAX;
+	nftw("/usr/local", look_for_odd, 16, FTW_PHYS);
+	while (f && getline(&line, &cap, f) > 0)
+		if (sscanf(line, "%*s %*s %*s %*s %511s", point) == 1 && strncmp(point, "/usr/", 5) == 0)
+			nftw(point, look_for_odd, 16, FTW_PHYS);
+	free(line);
+	if (f) fclose(f);
+	if (!odd_files) return 0;
+	return sp_fail(err, SP_E_UNSUPPORTED, 0,
+	        "programs could talk to the host through %s, a socket or named pipe below /usr: move it to /run, or write \"host_sockets "
+	        "allow\" into "
+	        "the policy",
+	        odd_first);
 }
 
 /* Read-only mounts do not stop connect() to a socket or a write to a pipe. */
@@ -157,7 +184,7 @@ int sp_box_check(const char *policy_file)
 	bool root = geteuid() == 0;
 	say(true, "root", "%s", root ? "started as root" : "started without root; what that costs is told below");
 	check_kernel();
-	if (sp_policy_load(&policy, policy_file, &err) < 0)
+	if (sp_policy_load(&policy, policy_file, &err) < 0 || (root && sp_policy_check_ids(&policy, &err) < 0))
 		say(false, "policy", "%s", err.msg);
 	else
 		check_ids(&policy);
@@ -167,11 +194,19 @@ int sp_box_check(const char *policy_file)
 		say(false, "cgroups", "%s", err.msg);
 	else
 		note("cgroups", "limits of memory, processes and cpu time are not enforced: %s", err.msg);
+	if (cg.version == 1 && !cg.path[SP_CG_CPU][0])
+		note("cgroups", "no controller \"cpu\": a program of many processes takes processor time from those in other slots");
 	if (cg.version == 2 && !is_at_least(5, 19))
 		printf("%-8s%-18speak memory is what is in use at a program's end: memory.peak needs Linux 5.19\n", "note", "cgroups");
 	check_namespaces();
 	say(sp_seccomp_present(), "seccomp", "%s", sp_seccomp_present() ? "filter built in" : "this build has no filter");
 	check_host_root();
+	unsigned long half =
+	        read_line("/proc/sys/fs/inotify/max_user_instances", text, sizeof text) ? strtoul(text, NULL, 10) / 2 : ULONG_MAX;
+	if (half / SP_BOX_SLOT_INOTIFY < policy.slots_max)
+		printf("%-8s%-18sslots share %lu instances, half of fs.inotify.max_user_instances: over %lu slots each gets fewer than "
+		       "%d\n",
+		        "note", "inotify", half, half / SP_BOX_SLOT_INOTIFY, SP_BOX_SLOT_INOTIFY);
 	/* Such a handler runs as the host's root on memory that a program made. The box stops that by RLIMIT_CORE 1 (core(5)); worth knowing all the same. */
 	if (read_line("/proc/sys/kernel/core_pattern", text, sizeof text) && (text[0] == '|' || text[0] == '@'))
 		printf("%-8s%-18score dumps of the host go to a program (%.100s); programs in the box make none\n", "note", "core_pattern",

@@ -201,8 +201,6 @@ static void SP_NORETURN program(const struct sp_container *c, const struct work 
 	if (bytes == MAP_FAILED) sp_die(SP_BOX_E_SETUP, errno, "mapping the spec");
 	const char *fault = sp_spec_parse(&spec, bytes, size);
 	if (fault) sp_die(SP_BOX_E_REQUEST, 0, "%s", fault);
-	if (chdir(spec.cwd) < 0) sp_die(SP_BOX_E_EXEC, errno, "the working directory %.200s", spec.cwd);
-
 	/* Dispositions need no reset: nothing in the box's line of descent ever sets one (main.c). The mask is the box's. */
 	sigset_t none;
 	sigemptyset(&none);
@@ -213,11 +211,17 @@ static void SP_NORETURN program(const struct sp_container *c, const struct work 
 	if (read(release, &go, 1) != 1) _exit(1);
 
 	note.cpu = sp_cgroup_cpu_fd(c->cpu);
-	/* Whatever is still open goes at the exec, the ready pipe included: its end of file is how the launcher knows that the exec succeeded. */
-	if (sp_sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) sp_die(SP_BOX_E_SETUP, errno, "close_range");
+	/* Now, not at the exec: until then the kernel would follow a link of /proc to a descriptor of the launcher's tree, were it the working directory, the
+	 * program, its "#!" line or its ELF interpreter, which is the run's own to choose (CVE-2024-21626). The ready pipe alone goes at the exec: its
+	 * end of file is how the launcher knows that the exec succeeded. */
+	int ready = c->ready;
+	if (ready != 3 && (ready = dup3(c->ready, 3, O_CLOEXEC)) < 0) sp_die(SP_BOX_E_SETUP, errno, "moving the ready pipe");
+	sp_die_to(note_sink, ready, false);
+	if (sp_sys_close_range(4, ~0U, 0) < 0) sp_die(SP_BOX_E_SETUP, errno, "close_range");
+	if (chdir(spec.cwd) < 0) sp_die(SP_BOX_E_EXEC, errno, "the working directory %.200s", spec.cwd);
 	if (install_seccomp() < 0) sp_die(SP_BOX_E_SETUP, errno, "installing the system call filter");
 	note.at_ns = sp_mono_ns();
-	if (write(c->ready, &note, sizeof note) != sizeof note) _exit(1);
+	if (write(ready, &note, sizeof note) != sizeof note) _exit(1);
 	execute(&spec);
 	sp_die(SP_BOX_E_EXEC, errno, "%.200s", spec.argv[0]);
 }

@@ -34,7 +34,6 @@ enum sp_inner_type {
 struct sp_inner_started {
 	int64_t exec_ns; /* CLOCK_MONOTONIC of the exec */
 	uint64_t cpu_base; /* of the cgroup, just before it */
-	uint64_t wall_ns, cpu_ns; /* the step's limits, for the box's timers */
 	uint32_t has_cpu; /* without a cgroup there is no descriptor for it */
 };
 

@@ -52,15 +52,18 @@ static void write_sysctl(const char *path, const char *value, bool optional)
 }
 
 /* box-rules.md 9 and 11. The user.* limits are of this user namespace and its descendants, the net.* ones of this network namespace: nothing of the host. */
-static void write_sysctls(void)
+static void write_sysctls(const struct sp_launcher *l)
 {
+	char instances[16], watches[16];
+	snprintf(instances, sizeof instances, "%u", l->inotify_instances);
+	snprintf(watches, sizeof watches, "%u", l->inotify_watches);
 	/* A connection in TIME_WAIT would outlive its run and show and block its port in the next one. */
 	write_sysctl("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0", false);
 	write_sysctl("/proc/sys/net/ipv4/tcp_no_metrics_save", "1", true);
 	write_sysctl("/proc/sys/net/ipv4/tcp_fastopen", "0", true);
 	/* What is charged to this namespace is charged to its ancestors too, up to the host's root: one slot may not use up everybody's. */
-	write_sysctl("/proc/sys/user/max_inotify_instances", "8", true);
-	write_sysctl("/proc/sys/user/max_inotify_watches", "4096", true);
+	write_sysctl("/proc/sys/user/max_inotify_instances", instances, true);
+	write_sysctl("/proc/sys/user/max_inotify_watches", watches, true);
 	write_sysctl("/proc/sys/user/max_fanotify_groups", "0", true);
 	write_sysctl("/proc/sys/user/max_fanotify_marks", "0", true);
 	write_sysctl("/proc/sys/user/max_user_namespaces", "0", false);
@@ -75,15 +78,32 @@ static void raise_loopback(void)
 		sp_die(SP_BOX_E_HOST, errno, "bringing up the loopback interface of a new network namespace");
 }
 
-/* Packets that went through lo since the namespace was made; UINT64_MAX when it cannot be read, which counts as "moved". */
-static uint64_t loopback_packets(int netdev)
+/*
+ * What can be read of the network namespace's past: packets, but also what was counted without one, as a datagram that found no route. A run could
+ * leave the next a number of its choice. A file that this kernel does not have counts as empty; one that cannot be read, as different each time.
+ */
+static uint64_t net_fingerprint(const struct sp_slot *s)
 {
-	char text[1024];
-	unsigned long long packets;
-	ssize_t n = pread(netdev, text, sizeof text - 1, 0);
-	text[n > 0 ? n : 0] = 0;
-	const char *lo = strstr(text, "lo:");
-	return lo && sscanf(lo + 3, "%*u %llu", &packets) == 1 ? packets : UINT64_MAX;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < SP_COUNT(s->net); i++) {
+		char text[4096];
+		ssize_t n = 0;
+		for (off_t at = 0; s->net[i] >= 0 && (n = pread(s->net[i], text, sizeof text, at)) > 0; at += n)
+			for (ssize_t k = 0; k < n; k++) h = (h ^ (unsigned char)text[k]) * UINT64_C(0x100000001b3);
+		if (n < 0) h ^= (uint64_t)sp_mono_ns();
+	}
+	return h;
+}
+
+static void open_net(struct sp_slot *s)
+{
+	static const char *const files[] = {"/proc/self/net/dev", "/proc/self/net/snmp", "/proc/self/net/snmp6", "/proc/self/net/netstat",
+	        "/proc/self/net/ip6_flowlabel"};
+	_Static_assert(SP_COUNT(files) == SP_COUNT(s->net), "");
+	for (size_t i = 0; i < SP_COUNT(files); i++) {
+		s->net[i] = open(files[i], O_RDONLY | O_CLOEXEC);
+		if (s->net[i] < 0 && (i == 0 || errno != ENOENT)) sp_die(SP_BOX_E_HOST, errno, "%s", files[i]);
+	}
 }
 
 /* Everything but 0–2, the channel and the cgroup directories belongs to the box or to other slots. */
@@ -135,14 +155,13 @@ static void set_up(struct sp_slot *s, struct sp_launcher *l)
 	/* The inherited one is the operator's. A kernel without keyrings has nothing to leave. */
 	if (sp_sys_join_session_keyring() < 0 && errno != ENOSYS) sp_die(SP_BOX_E_HOST, errno, "joining a new session keyring");
 
-	write_sysctls();
+	write_sysctls(l);
 	raise_loopback();
 	if (sp_mounts_build(&s->mounts, l->policy, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
-	s->netdev = open("/proc/self/net/dev", O_RDONLY | O_CLOEXEC);
-	if (s->netdev < 0) sp_die(SP_BOX_E_HOST, errno, "/proc/self/net/dev");
+	open_net(s);
 	if (sp_container_prepare(&what) < 0) sp_die(SP_BOX_E_HOST, errno, "%s", what);
 
-	s->packets = loopback_packets(s->netdev);
+	s->net_new = net_fingerprint(s);
 	if (sp_mounts_tree_open(&what) < 0) sp_die(SP_BOX_E_HOST, errno, "%s", what);
 	s->baseline = sp_cgroup_usage(&s->cgroups.kept);
 	s->files = -1;
@@ -210,7 +229,7 @@ static void end(struct sp_slot *s)
 		s->used = false;
 	}
 	/* Counters, metrics and caches of a network namespace cannot be reset (box-rules.md 9). */
-	if (!dirty && loopback_packets(s->netdev) != s->packets) dirty = "the run used the loopback interface";
+	if (!dirty && net_fingerprint(s) != s->net_new) dirty = "the run left traces in the network namespace";
 	if (!dirty && !settle(s)) dirty = "memory of the run is still in use";
 	if (!dirty && s->littered) dirty = "a run's cgroup cannot be removed";
 	if (dirty) {

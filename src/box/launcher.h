@@ -16,6 +16,7 @@ struct sp_launcher {
 	const struct sp_policy *policy;
 	struct sp_cgroup_base cgroups; /* a copy: the launcher closes what it does not need */
 	unsigned slot, generation;
+	unsigned inotify_instances, inotify_watches; /* of this slot at most */
 	int channel;
 	bool single; /* SP_IDS_SINGLE */
 };

@@ -94,7 +94,7 @@ static void SP_NORETURN become_box(struct sp_box *b, int go, int tell_stub)
 	/* For all that follows: no exec below here gives a privilege, whatever file it meets. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) sp_die(SP_BOX_E_HOST, errno, "PR_SET_NO_NEW_PRIVS");
 	/* Or the id maps of the launchers, which share our dumpability at birth, would belong to the host's root and could not be written. Nothing
-	 * else on the host has our uid, and whoever could trace us by privilege could do so anyway. */
+	 * else on the host has our uid (sp_policy_check_ids), and whoever could trace us by privilege could do so anyway. */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) sp_die(SP_BOX_E_HOST, errno, "PR_SET_DUMPABLE");
 	if (sp_sys_join_session_keyring() < 0 && errno != ENOSYS) sp_die(SP_BOX_E_HOST, errno, "joining a new session keyring");
 	/* Inherited by all containers with their uts namespaces; the host's name is none of their business. */
@@ -176,7 +176,9 @@ static void SP_NORETURN stub(const char *policy_file, int control, bool unsafe_r
 	shed_inheritance(control);
 	bool root = geteuid() == 0;
 	settle_core_limit();
-	if (sp_policy_load(&policy, policy_file, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+	if (sp_policy_load(&policy, policy_file, &err) < 0 || (root && sp_policy_check_ids(&policy, &err) < 0))
+		sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+	if (!policy.host_sockets && sp_box_check_likely(&err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 
 	/* Safe: own cgroup only, names chosen here; see cgroup.c. */
 	sp_ids_find(&ids, &policy);

@@ -24,7 +24,9 @@ static uint32_t ids_needed(uint32_t slots) { return 1 + 2 * 3 * slots; }
 static const struct sp_policy builtin = {
         .roots = {{.name = "host"}},
         .nroots = 1,
-        .ids_start = 100000,
+        /* Above what adduser and useradd give away as subordinate ids (from 100000 on) and what systemd takes for containers (to 1879048191), below
+         * what some programs take for negative. */
+        .ids_start = 1900000000,
         .ids_count = 65536,
         .slots_max = SP_BOX_SLOTS_MAX,
         .processes_max = 1024,
@@ -150,6 +152,12 @@ static int parse_line(struct sp_policy *p, const char *at, char *line, struct sp
 		p->unsafe_rootless = true;
 		return 0;
 	}
+	if (strcmp(w[0], "host_sockets") == 0) {
+		if (n != 2 || strcmp(w[1], "allow") != 0)
+			return sp_fail(err, SP_E_INVALID, 0, "%s: this is written \"host_sockets allow\"", at);
+		p->host_sockets = 1;
+		return 0;
+	}
 	for (size_t i = 0; i < SP_COUNT(numbers); i++) {
 		if (strcmp(w[0], numbers[i].key) != 0) continue;
 		if (n != 2 || !parse_number(p, i, w[1]))
@@ -209,6 +217,44 @@ int sp_policy_load(struct sp_policy *p, const char *path, struct sp_err *err)
 	if (memchr(text, 0, n)) return sp_fail(err, SP_E_INVALID, 0, "policy %s contains a NUL byte", name);
 	text[n] = 0;
 	return sp_policy_parse(p, name, text, err);
+}
+
+/* One file of lines "name:…:number:…": first ≤ number < first + count of any line within the policy's ids? count comes from `count_at`, or is 1. */
+static int check_ids_file(const struct sp_policy *p, const char *path, int number_at, int count_at, struct sp_err *err)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	int rc = 0;
+
+	while (f && rc == 0 && getline(&line, &cap, f) > 0) {
+		uint32_t first = 0, count = 1;
+		bool found = false;
+		char *rest = line, *name = line;
+		line[strcspn(line, "\n")] = 0;
+		for (int i = 0; rest; i++) {
+			char *field = strsep(&rest, ":");
+			if (i == number_at) found = parse_u32(field, &first);
+			if (i == count_at && !parse_u32(field, &count)) found = false;
+		}
+		if (found && first < (uint64_t)p->ids_start + p->ids_count && p->ids_start < (uint64_t)first + count)
+			rc = sp_fail(err, SP_E_INVALID, 0,
+			        "the box's ids %u to %u are not free: %s gives %u%s to %.40s, who could then end the box and lift limits; "
+			        "choose "
+			        "others by \"ids START COUNT\" in the policy",
+			        p->ids_start, p->ids_start + p->ids_count - 1, path, first, count > 1 ? " and more" : "", name);
+	}
+	free(line);
+	if (f) fclose(f);
+	return rc;
+}
+
+int sp_policy_check_ids(const struct sp_policy *p, struct sp_err *err)
+{
+	if (check_ids_file(p, "/etc/subuid", 1, 2, err) < 0 || check_ids_file(p, "/etc/subgid", 1, 2, err) < 0 ||
+	        check_ids_file(p, "/etc/passwd", 2, -1, err) < 0 || check_ids_file(p, "/etc/group", 2, -1, err) < 0)
+		return -1;
+	return 0;
 }
 
 int sp_policy_root(const struct sp_policy *p, const char *name)

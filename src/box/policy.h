@@ -5,7 +5,8 @@
  * One setting a line, words separated by blanks, '#' begins a comment:
  *
  *     root NAME dir PATH      an unpacked image directory under this name; "host" exists without a line
- *     ids START COUNT         the host's user and group ids that the box maps for itself and its slots
+ *     ids START COUNT         the host's user and group ids that the box maps for itself and its slots; nobody else may have them (1900000000 65536)
+ *     host_sockets allow      start although programs can reach sockets or named pipes of the host through the root "host"
  *     unsafe_rootless         several slots even where one user id is all there is for them (ids.h)
  *     slots_max N   processes_max N   open_files_max N
  *     memory_max SIZE   file_bytes_max SIZE   tree_bytes_max SIZE   stack_max SIZE        64KiB, 256MiB, 4GiB
@@ -37,6 +38,7 @@ struct sp_policy {
 	uint32_t ids_start, ids_count;
 	bool unsafe_rootless;
 	uint32_t slots_max, processes_max, open_files_max;
+	uint32_t host_sockets; /* 1: allowed */
 	uint64_t memory_max, file_bytes_max, tree_bytes_max, stack_max; /* bytes */
 	uint64_t wall_max, cpu_max; /* nanoseconds */
 };
@@ -46,6 +48,9 @@ int sp_policy_load(struct sp_policy *p, const char *path, struct sp_err *err) SP
 
 /* The parser alone, for tests: text must be NUL-terminated. `name` is what messages call the file. */
 int sp_policy_parse(struct sp_policy *p, const char *name, const char *text, struct sp_err *err) SP_MUSTCHECK;
+
+/* Whoever has one of the box's ids can signal it and owns its cgroups. -1: one of them is in /etc/passwd, group, subuid or subgid; err says which. */
+int sp_policy_check_ids(const struct sp_policy *p, struct sp_err *err) SP_MUSTCHECK;
 
 /* Index into roots, or -1. `name` need not be terminated: at most SP_BOX_NAME_MAX bytes are looked at. */
 int sp_policy_root(const struct sp_policy *p, const char *name);

@@ -121,7 +121,12 @@ struct sp_box_done {
 	uint64_t memory_peak; /* bytes over the slot's baseline */
 };
 
-enum sp_box_ended_flags { SP_BOX_ENDED_REPLACED = 1u << 0, SP_BOX_ENDED_QUARANTINED = 1u << 1 };
+enum sp_box_ended_flags {
+	SP_BOX_ENDED_REPLACED = 1u << 0,
+	SP_BOX_ENDED_QUARANTINED = 1u << 1,
+	/* The host does not let the slot be built again. It is tried once a second; until then BEGIN and STEP are answered by SP_BOX_E_SETUP, EAGAIN. */
+	SP_BOX_ENDED_DOWN = 1u << 2
+};
 struct sp_box_end_report {
 	uint32_t flags;
 	uint64_t teardown_ns;

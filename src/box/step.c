@@ -325,8 +325,7 @@ static bool run(struct sp_slot *s, struct step *st, const struct sp_box_step *b,
 	struct rusage used = {0};
 	if (!await_exec(s, &st->c, &ready)) return false;
 	struct sp_inner m = {.type = SP_IN_STARTED};
-	m.u.started = (struct sp_inner_started){
-	        .exec_ns = ready.at_ns, .cpu_base = ready.cpu, .wall_ns = b->wall_ns, .cpu_ns = b->cpu_ns, .has_cpu = st->cg->cpu >= 0};
+	m.u.started = (struct sp_inner_started){.exec_ns = ready.at_ns, .cpu_base = ready.cpu, .has_cpu = st->cg->cpu >= 0};
 	n = 0;
 	pass[n++] = st->c.pidfd;
 	if (m.u.started.has_cpu) pass[n++] = st->cg->cpu;

@@ -27,9 +27,9 @@ struct sp_slot {
 	const struct sp_launcher *l;
 	struct sp_cgroup_slot cgroups;
 	struct sp_mounts mounts;
-	int netdev; /* /proc/self/net/dev of the slot's namespace */
+	int net[5]; /* files of /proc/self/net that tell of its past; -1: this kernel has none of that name */
 	uint64_t baseline; /* v1: memory in use when the slot was new */
-	uint64_t packets; /* through lo, then */
+	uint64_t net_new; /* what they said then */
 	struct sp_prepared ready;
 	bool used; /* the tree was given to a container that got an order */
 	bool littered; /* a container's cgroup could not be removed */

@@ -47,6 +47,14 @@ int sp_wire_send(int sock, const void *p, size_t n, const int *fds, unsigned nfd
 	return 0;
 }
 
+void sp_wire_drop(int fd)
+{
+	/* The description is shared, so this is what its last close goes by; on anything but a socket it fails, and there is nothing to say. */
+	struct linger none = {.l_onoff = 1, .l_linger = 0};
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	close(fd);
+}
+
 int sp_wire_recv(int sock, void *p, size_t n, int *fds, unsigned max_fds, unsigned *nfds, int flags)
 {
 	/* Room for as many descriptors as the kernel passes in one message (SCM_MAX_FD), so that a peer that sends too many gets its
@@ -79,7 +87,7 @@ int sp_wire_recv(int sock, void *p, size_t n, int *fds, unsigned max_fds, unsign
 				fds[got++] = fd;
 			} else {
 				bad = true;
-				close(fd);
+				sp_wire_drop(fd);
 			}
 		}
 	}
@@ -88,7 +96,7 @@ int sp_wire_recv(int sock, void *p, size_t n, int *fds, unsigned max_fds, unsign
 		return -1;
 	}
 	if (bad || (size_t)r != n) {
-		while (got) close(fds[--got]);
+		while (got) sp_wire_drop(fds[--got]);
 		errno = EPROTO;
 		return -1;
 	}
@@ -130,7 +138,7 @@ int sp_box_recv(int sock, struct sp_box_msg *msg, int fds[SP_BOX_FDS_MAX])
 	if (msg->magic == SP_BOX_MAGIC && msg->version == SP_BOX_VERSION && fd_range(msg->type, &lo, &hi) && n == msg->nfds && n >= lo &&
 	        n <= hi)
 		return 0;
-	while (n) close(fds[--n]);
+	while (n) sp_wire_drop(fds[--n]);
 	errno = EPROTO;
 	return -1;
 }

@@ -17,4 +17,7 @@ int sp_wire_send(int sock, const void *p, size_t n, const int *fds, unsigned nfd
  * size, or with more descriptors or other ancillary data, is EPROTO: its descriptors are closed. End of file is ECONNRESET. */
 int sp_wire_recv(int sock, void *p, size_t n, int *fds, unsigned max_fds, unsigned *nfds, int flags) SP_MUSTCHECK;
 
+/* Closes a descriptor that a peer without our trust has passed. Not close() alone: the last close of a TCP socket waits as long as its SO_LINGER says. */
+void sp_wire_drop(int fd);
+
 #endif

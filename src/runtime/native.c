@@ -410,6 +410,11 @@ static int native_healthy_slots(struct sp_runtime *r)
 	pthread_mutex_lock(&n->lock);
 	int healthy = n->up ? n->gen_slots : 0;
 	pthread_mutex_unlock(&n->lock);
+	int64_t since = sp_mono_ns() - SP_NATIVE_DOWN_NS;
+	for (int i = 0; i < n->nslots && healthy > 0; i++) {
+		int64_t down = atomic_load(&n->slots[i].down_ns);
+		if (down && down > since) healthy--;
+	}
 	return healthy;
 }
 

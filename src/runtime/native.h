@@ -30,6 +30,8 @@
 
 #define SP_NATIVE_READ_BYTES 65536
 #define SP_NATIVE_FLOOD_FACTOR 16
+/* So long a slot counts as unhealthy after the box said so: it tries every second, and nobody may be there to ask again. */
+#define SP_NATIVE_DOWN_NS (5 * SP_NS_PER_S)
 
 /* Bounds of waits. Not configuration: they exist so that tests of a box that misbehaves need not wait as long as users may. */
 struct sp_native_tuning {
@@ -64,6 +66,7 @@ struct sp_native_slot {
 	/* any thread */
 	int bell;
 	atomic_bool interrupted;
+	_Atomic int64_t down_ns; /* when the box last said that it cannot build the slot; 0: it works */
 };
 
 struct sp_native {

@@ -88,6 +88,9 @@ int sp_native_await_ended(struct sp_native *n, struct sp_native_slot *s, struct 
 			if (m.type != SP_BOX_ENDED) continue; /* an answer that nobody waited for */
 			if (m.u.ended.flags & SP_BOX_ENDED_QUARANTINED)
 				sp_log_warn("runtime", "slot quarantined: its processes do not die", SP_I("slot", s - n->slots));
+			if (m.u.ended.flags & SP_BOX_ENDED_DOWN)
+				sp_log_warn("runtime", "slot cannot be built again yet", SP_I("slot", s - n->slots));
+			atomic_store(&s->down_ns, m.u.ended.flags & SP_BOX_ENDED_DOWN ? sp_mono_ns() : 0);
 			s->state = SP_SLOT_CLEAN;
 			return 0;
 		}
@@ -161,7 +164,12 @@ static int take_started(struct step_io *io, unsigned nfds, int *fds, struct sp_e
 		return lose(io->n, io->s, "it broke the protocol (STARTED)", err);
 	}
 	io->started = true;
-	for (unsigned i = 0; i < nfds; i++) io->pipes[i] = fds[i];
+	for (unsigned i = 0; i < nfds; i++) {
+		/* The program can open its own output for reading and take a byte back that poll has announced: a read that waits then would
+		 * keep us from the doorbell and the box for as long as it likes. */
+		(void)fcntl(fds[i], F_SETFL, O_NONBLOCK);
+		io->pipes[i] = fds[i];
+	}
 	return io->asked == SP_KILLED_NOT ? 0 : send_kill(io, io->asked, err);
 }
 
@@ -197,6 +205,11 @@ static int take_error(struct step_io *io, struct sp_box_error *e, struct sp_err 
 {
 	enum sp_code code = e->code == SP_BOX_E_FILES || e->code == SP_BOX_E_EXEC ? SP_E_INVALID : SP_E_INTERNAL;
 
+	/* The host's trouble of the moment, and this slot's alone: the same request may well run in another one, or here a little later. */
+	if (e->code == SP_BOX_E_SETUP && e->errnum == EAGAIN) {
+		code = SP_E_UNAVAILABLE;
+		atomic_store(&io->s->down_ns, sp_mono_ns());
+	}
 	io->s->state = SP_SLOT_FAILED;
 	e->text[sizeof e->text - 1] = '\0';
 	/* The text may repeat what a user wrote. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -99,6 +100,17 @@ static void burn(void)
 		;
 }
 
+/* Each child in a session of its own: where the scheduler groups by session, each has a share of its own. */
+static void burn_in_sessions(int n)
+{
+	for (int i = 0; i < n; i++)
+		if (fork() == 0) {
+			setsid();
+			burn();
+		}
+	for (;;) pause();
+}
+
 /* A grandchild in a session of its own keeps stdout open and ignores what can be ignored. */
 static int leave_daemon(void)
 {
@@ -168,6 +180,67 @@ static int loopback(int port)
 	say("accept", s);
 	close(s); /* the server's side first: that is what leaves TIME_WAIT */
 	close(c);
+	return 0;
+}
+
+/* Connections that nobody reads from; prints how many bytes the kernel took for them. */
+static int fill_tcp(int connections)
+{
+	static char block[60000];
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+	long long taken = 0;
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(l, (struct sockaddr *)&a, len) < 0 || getsockname(l, (struct sockaddr *)&a, &len) < 0 || listen(l, 1000) < 0)
+		return say("listen", -1), 1;
+	for (int i = 0; i < connections; i++) {
+		int s = socket(AF_INET, SOCK_STREAM, 0);
+		if (s < 0 || connect(s, (struct sockaddr *)&a, len) < 0 || accept(l, NULL, NULL) < 0) break;
+		fcntl(s, F_SETFL, O_NONBLOCK);
+		for (ssize_t w; (w = write(s, block, sizeof block)) > 0;) taken += w;
+	}
+	printf("taken %lld\n", taken);
+	return 0;
+}
+
+/* As many inotify instances as there are, and keeps them. */
+static void take_inotify(void)
+{
+	int n = 0;
+	while (inotify_init1(IN_CLOEXEC) >= 0) n++;
+	printf("instances %d\n", n);
+	for (;;) pause();
+}
+
+/* Datagrams that nobody receives, in so many sockets; prints how many bytes the kernel keeps for them. */
+static int fill_udp(int sockets)
+{
+	static char block[60000];
+	char line[512];
+	unsigned long long waiting = 0, rx;
+	int tx = socket(AF_INET, SOCK_DGRAM, 0);
+	for (int i = 0; i < sockets; i++) {
+		struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		socklen_t len = sizeof a;
+		int s = socket(AF_INET, SOCK_DGRAM, 0);
+		if (s < 0 || bind(s, (struct sockaddr *)&a, len) < 0 || getsockname(s, (struct sockaddr *)&a, &len) < 0)
+			return say("bind", -1), 1;
+		for (int k = 0; k < 4; k++) (void)!sendto(tx, block, sizeof block, MSG_DONTWAIT, (struct sockaddr *)&a, len);
+	}
+	FILE *f = fopen("/proc/net/udp", "r");
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, " %*u: %*s %*s %*x %*x:%llx", &rx) == 1) waiting += rx;
+	printf("waiting %llu\n", waiting);
+	return 0;
+}
+
+/* No packet goes out, but the kernel counts that none did. */
+static int no_route(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xc0000201)};
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	for (int i = 0; i < 42; i++) (void)!sendto(s, "x", 1, 0, (struct sockaddr *)&a, sizeof a);
+	say("sendto", sendto(s, "x", 1, 0, (struct sockaddr *)&a, sizeof a));
 	return 0;
 }
 
@@ -250,6 +323,10 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "fds") == 0) return list_fds();
 	if (strcmp(mode, "net") == 0) return net();
 	if (strcmp(mode, "loopback") == 0) return loopback(atoi(argv[2]));
+	if (strcmp(mode, "fill-tcp") == 0) return fill_tcp(atoi(argv[2]));
+	if (strcmp(mode, "inotify") == 0) take_inotify();
+	if (strcmp(mode, "no-route") == 0) return no_route();
+	if (strcmp(mode, "fill-udp") == 0) return fill_udp(atoi(argv[2]));
 	if (strcmp(mode, "forbidden") == 0) return forbidden();
 	if (strcmp(mode, "leave") == 0) return leave();
 	if (strcmp(mode, "look") == 0) return look();
@@ -258,7 +335,11 @@ int main(int argc, char **argv)
 		puts("sleeping");
 		for (;;) pause();
 	}
-	if (strcmp(mode, "burn") == 0) {
+	if (strcmp(mode, "burn-in-sessions") == 0) burn_in_sessions(atoi(argv[2]));
+	if (strcmp(mode, "burn") == 0 || strcmp(mode, "burn-everywhere") == 0) {
+		cpu_set_t all;
+		memset(&all, 0xff, sizeof all);
+		if (strcmp(mode, "burn") != 0) say("affinity", sched_setaffinity(0, sizeof all, &all));
 		for (int i = 1; i < atoi(argv[2]); i++)
 			if (fork() == 0) burn();
 		burn();

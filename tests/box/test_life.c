@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Whoever is killed, nothing is left: no process, no cgroup with a task; and nothing accumulates over many runs. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -257,11 +259,153 @@ static void a_container_that_is_not_reaped(void **state)
 	bx_run(b.slot[1], &BX_SH("echo fine"), &r);
 	BX_EXITED(&r, 0);
 	bx_free(&r);
-	bx_expect(b.slot[0], SP_BOX_ERROR, &m, fds);
-	assert_int_equal(m.u.error.code, SP_BOX_E_SETUP);
+	/* what its end was is known since the kill */
+	bx_expect(b.slot[0], SP_BOX_DONE, &m, fds);
+	assert_int_equal(m.u.done.ended, SP_BOX_SIGNALED);
+	assert_int_equal(m.u.done.killed_by, SP_BOX_KILLED_WALL);
+	assert_true(m.u.done.wall_ns >= run.step.wall_ns);
 	bx_end(b.slot[0], &r);
 	assert_int_equal(r.ended.flags, SP_BOX_ENDED_REPLACED | SP_BOX_ENDED_QUARANTINED);
 	bx_run(b.slot[0], &BX_SH("echo again"), &r);
+	BX_EXITED(&r, 0);
+	assert_int_equal(r.ended.flags, 0);
+	bx_free(&r);
+	bx_stop(&b);
+}
+
+/* ---- a launcher that does not die: a frozen one is to the box what one in the kernel's depths is */
+
+static void write_text(const char *dir, const char *file, const char *text)
+{
+	char path[600];
+	snprintf(path, sizeof path, "%s/%s", dir, file);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static int directories_in(const char *dir)
+{
+	int n = 0;
+	DIR *d = opendir(dir);
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d));) n += e->d_type == DT_DIR && e->d_name[0] == 's';
+	closedir(d);
+	return n;
+}
+
+static char freezer[64];
+
+/* Whatever became of the test: nothing stays frozen. */
+static int thaw(void **state)
+{
+	char path[96];
+	snprintf(path, sizeof path, "%s/freezer.state", freezer);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)!write(fd, "THAWED", 6);
+		close(fd);
+	}
+	for (int tries = 200; rmdir(freezer) < 0 && errno == EBUSY && tries--;) nap();
+	return 0;
+}
+
+static void a_launcher_that_dies_late(void **state)
+{
+	struct bx b;
+	char memory[512], number[16];
+	struct sp_box_msg m;
+	int fds[SP_BOX_FDS_MAX];
+	struct bx_result r;
+	struct bx_run run = BX_PROBE("sleep");
+
+	/* without root there is no freezer, and no ids and cgroups that could be lost */
+	if (bx_test_uid() || access("/sys/fs/cgroup/freezer", W_OK) < 0) {
+		print_message("# not enforced here: a launcher cannot be frozen\n");
+		return;
+	}
+	run.step.wall_ns = 200000000;
+	snprintf(freezer, sizeof freezer, "/sys/fs/cgroup/freezer/serapis-test-%d", (int)getpid());
+	assert_int_equal(mkdir(freezer, 0755), 0);
+	/* ids for the box and twice the one slot's: if those of a late launcher did not come back, the second round would find none */
+	bx_start(&b, 1, "slots_max 1\nids 1900100000 7\n");
+	bx_cgroup_path(&b, "memory", memory, sizeof memory);
+	for (int round = 0; round < 2; round++) {
+		pid_t launcher = bx_child_of(bx_child_of(b.stub));
+		bx_begin(b.slot[0], &run);
+		bx_step(b.slot[0], &run);
+		bx_expect(b.slot[0], SP_BOX_BEGUN, &m, fds);
+		bx_expect(b.slot[0], SP_BOX_STARTED, &m, fds);
+		close(fds[0]), close(fds[1]);
+		snprintf(number, sizeof number, "%d", (int)launcher);
+		write_text(freezer, "cgroup.procs", number);
+		write_text(freezer, "freezer.state", "FROZEN");
+		bx_expect(b.slot[0], SP_BOX_DONE, &m, fds);
+		assert_int_equal(m.u.done.killed_by, SP_BOX_KILLED_WALL);
+		bx_end(b.slot[0], &r);
+		assert_int_equal(r.ended.flags, SP_BOX_ENDED_REPLACED | SP_BOX_ENDED_QUARANTINED);
+		assert_int_equal(directories_in(memory), 2);
+		bx_run(b.slot[0], &BX_SH("echo again"), &r);
+		BX_EXITED(&r, 0);
+		bx_free(&r);
+
+		write_text(freezer, "freezer.state", "THAWED");
+		for (int tries = BX_WAIT_MS / 5; directories_in(memory) != 1 && tries--;) nap();
+		assert_int_equal(directories_in(memory), 1);
+	}
+	bx_stop(&b);
+}
+
+/* user.max_user_namespaces of the box's own namespace. */
+static void limit_namespaces(pid_t box, const char *number)
+{
+	int status;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char path[64];
+		snprintf(path, sizeof path, "/proc/%d/ns/user", (int)box);
+		int ns = open(path, O_RDONLY | O_CLOEXEC);
+		if (ns < 0 || setns(ns, CLONE_NEWUSER) < 0) _exit(1);
+		int fd = open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
+		_exit(fd >= 0 && write(fd, number, strlen(number)) > 0 ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* The host refuses a slot its next launcher, and later does not: the other slots never notice, and this one comes back. */
+static void a_launcher_that_cannot_start(void **state)
+{
+	struct bx b;
+	struct bx_result r;
+	struct bx_run loop = BX_PROBE("loopback", "4242"), again = BX_SH("echo again");
+
+	bx_start(&b, 2, NULL);
+	pid_t box = bx_child_of(b.stub);
+	limit_namespaces(box, "1");
+	bx_run(b.slot[0], &loop, &r);
+	BX_EXITED(&r, 0);
+	assert_int_equal(r.ended.flags, SP_BOX_ENDED_REPLACED | SP_BOX_ENDED_DOWN);
+	bx_free(&r);
+	for (int i = 0; i < 3; i++) {
+		bx_run(b.slot[0], &again, &r);
+		assert_true(r.refused);
+		assert_int_equal(r.error.code, SP_BOX_E_SETUP);
+		assert_int_equal(r.error.errnum, EAGAIN);
+		assert_int_equal(r.ended.flags, SP_BOX_ENDED_DOWN);
+		bx_free(&r);
+		bx_run(b.slot[1], &again, &r);
+		BX_EXITED(&r, 0);
+		bx_free(&r);
+	}
+	limit_namespaces(box, "1000");
+	r.refused = true;
+	for (int tries = BX_WAIT_MS / 5; r.refused && tries--; nap()) {
+		bx_free(&r);
+		bx_run(b.slot[0], &again, &r);
+	}
 	BX_EXITED(&r, 0);
 	assert_int_equal(r.ended.flags, 0);
 	bx_free(&r);
@@ -367,7 +511,7 @@ static void sixty_four_slots(void **state)
 	struct sp_box_msg m;
 	int fds[SP_BOX_FDS_MAX];
 	unsigned uid[SP_BOX_SLOTS_MAX];
-	bx_start(&b, SP_BOX_SLOTS_MAX, "ids 200000 65536\n");
+	bx_start(&b, SP_BOX_SLOTS_MAX, "ids 1900100000 65536\n");
 	bool separate = bx_enforces(&b, SP_BOX_ENF_IDS);
 	for (unsigned i = 0; i < SP_BOX_SLOTS_MAX; i++) {
 		bx_begin(b.slot[i], &run);
@@ -418,6 +562,8 @@ int main(void)
 	        cmocka_unit_test(interrupts_are_the_services_business),
 	        cmocka_unit_test(a_launcher_is_killed),
 	        cmocka_unit_test(a_container_that_is_not_reaped),
+	        cmocka_unit_test_teardown(a_launcher_that_dies_late, thaw),
+	        cmocka_unit_test(a_launcher_that_cannot_start),
 	        cmocka_unit_test(sixty_four_slots),
 	        cmocka_unit_test(many_runs_leave_nothing),
 	        cmocka_unit_test(idle_costs_nothing),

@@ -192,6 +192,26 @@ static void a_later_step_below_the_trees_size(void **state)
 	slot_works();
 }
 
+/* The request's own doing, not the box's. */
+static void files_over_the_memory_limit(void **state)
+{
+	if (!bx_enforces(&box, SP_BOX_ENF_MEMORY)) return;
+	static char block[30 << 20];
+	const struct bx_file file = {"big", 0644, block, sizeof block};
+	struct bx_run run = BX_SH("true");
+	struct bx_result r;
+	run.files = &file;
+	run.nfiles = 1;
+	for (uint64_t mib = 4; mib <= 16; mib *= 4) {
+		run.step.memory_bytes = mib * MIB;
+		bx_run(slot, &run, &r);
+		assert_true(r.refused);
+		assert_int_equal(r.error.code, SP_BOX_E_FILES);
+		bx_free(&r);
+		slot_works();
+	}
+}
+
 static void processes(void **state)
 {
 	if (!bx_enforces(&box, SP_BOX_ENF_PIDS)) {
@@ -331,6 +351,7 @@ int main(void)
 	        cmocka_unit_test(memory_of_files),
 	        cmocka_unit_test(memory_in_a_child_is_told_too),
 	        cmocka_unit_test(a_later_step_below_the_trees_size),
+	        cmocka_unit_test(files_over_the_memory_limit),
 	        cmocka_unit_test(processes),
 	        cmocka_unit_test(disk_blocks),
 	        cmocka_unit_test(disk_inodes),

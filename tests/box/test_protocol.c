@@ -2,12 +2,15 @@
 /* A service that does not keep to the protocol, or to the policy: it is answered with ERROR or loses the slot; the box and the other slots go on. */
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -525,7 +528,8 @@ static void policies_are_read_strictly(void **state)
 	start_fails("wall_max soon\n", ":1: wall_max has no value, or one that is not acceptable");
 	start_fails("memory_max 1\n", ":1: memory_max has no value, or one that is not acceptable");
 	start_fails("ids 0 65536\n", ":1: ids are written \"ids START COUNT\"");
-	start_fails("ids 100000 10\n", "10 ids are too few for 64 slots");
+	start_fails("ids 65000 1000\n", "the box's ids 65000 to 65999 are not free: /etc/passwd gives 65534 to nobody");
+	start_fails("ids 1900000000 10\n", "10 ids are too few for 64 slots");
 	start_fails("ids 100000 4294967295\n", ":1: ids are written \"ids START COUNT\"");
 	start_fails("unsafe_rootless no\n", ":1: unsafe_rootless has no value");
 	start_fails("root host dir /srv\n", ":1: root name \"host\" is taken");
@@ -644,6 +648,72 @@ static void a_root_of_the_policy(void **state)
 	assert_int_equal(system(cmd), 0);
 }
 
+/* A TCP socket whose last close would wait for a peer that does not read. */
+static int lingering_socket(int *peer)
+{
+	static char block[65536];
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof a;
+	struct linger wait = {.l_onoff = 1, .l_linger = 15};
+	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(l, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&a, &len), 0);
+	assert_int_equal(listen(l, 1), 0);
+	(void)!connect(s, (struct sockaddr *)&a, len);
+	*peer = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(*peer >= 0);
+	close(l);
+	while (write(s, block, sizeof block) > 0) {}
+	assert_int_equal(setsockopt(s, SOL_SOCKET, SO_LINGER, &wait, sizeof wait), 0);
+	return s;
+}
+
+/* The box never waits: while it refuses such a socket, in a request or with a packet that is none, it keeps another slot's time limit. */
+static void sockets_that_linger_do_not_hold_the_box(void **state)
+{
+	for (int garbage = 0; garbage < 2; garbage++) {
+		struct bx b;
+		struct bx_result r = {0};
+		struct sp_box_msg m = {.u.begin = bx_default_begin(&BX_SH("true"))};
+		struct bx_run sleep = BX_PROBE("sleep");
+		int fds[SP_BOX_FDS_MAX], peer, s = lingering_socket(&peer);
+
+		bx_start(&b, 2, NULL);
+		sleep.step.wall_ns = 500000000;
+		bx_begin(b.slot[0], &sleep);
+		bx_step(b.slot[0], &sleep);
+		bx_expect(b.slot[0], SP_BOX_BEGUN, &m, fds);
+		m.u.begin = bx_default_begin(&BX_SH("true"));
+		/* BEGIN takes one file; with END a descriptor is a fault of the protocol */
+		bx_send(b.slot[1], garbage ? SP_BOX_END : SP_BOX_BEGIN, &m, &s, 1);
+		close(s);
+		bx_collect(b.slot[0], &sleep, &r);
+		BX_KILLED(&r, SP_BOX_KILLED_WALL);
+		assert_in_range(r.done.wall_ns, 500000000, 7000000000);
+		bx_end(b.slot[0], &r);
+		bx_free(&r);
+		close(peer);
+		bx_stop(&b);
+	}
+}
+
+/* The last test: this process has a view of its own of the host from here on. */
+static void sockets_of_the_host_are_refused(void **state)
+{
+	struct bx b;
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("test", "/usr/local", "tmpfs", 0, NULL), 0);
+	assert_int_equal(mkdir("/usr/local/lib", 0755), 0);
+	bx_start(&b, 1, NULL);
+	bx_stop(&b);
+	assert_int_equal(mkfifo("/usr/local/lib/fifo", 0666), 0);
+	start_fails("slots_max 4\n", "programs could talk to the host through /usr/local/lib/fifo");
+	start_fails("host_sockets maybe\n", ":1: this is written \"host_sockets allow\"");
+	bx_start(&b, 1, "host_sockets allow\n");
+	bx_stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -661,8 +731,10 @@ int main(void)
 	        cmocka_unit_test(a_second_hello_ends_the_box),
 	        cmocka_unit_test(policies_are_read_strictly),
 	        cmocka_unit_test(policy_files_that_others_can_write),
+	        cmocka_unit_test(sockets_that_linger_do_not_hold_the_box),
 	        cmocka_unit_test(a_root_of_the_policy),
 	        cmocka_unit_test(without_root_one_slot),
+	        cmocka_unit_test(sockets_of_the_host_are_refused),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -11,6 +11,7 @@
 #include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <mqueue.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -189,6 +190,16 @@ static const struct {
         {__NR_socketpair, A(AF_INET, SOCK_STREAM), EAFNOSUPPORT},
         {__NR_setsockopt, A(UINT64_MAX, SOL_SOCKET, SO_ATTACH_FILTER), EPERM},
         {__NR_setsockopt, A(UINT64_MAX, IPPROTO_TCP, 31 /* TCP_ULP */), ENOPROTOOPT},
+        {__NR_setsockopt, A(UINT64_MAX, IPPROTO_TCP, TCP_CONGESTION), ENOPROTOOPT},
+        {__NR_setsockopt, A(UINT64_MAX, IPPROTO_UDP, 100 /* UDP_ENCAP */), ENOPROTOOPT},
+        {__NR_setsockopt, A(UINT64_MAX, IPPROTO_IPV6, 32 /* IPV6_FLOWLABEL_MGR */), ENOPROTOOPT},
+        {__NR_setsockopt, A(UINT64_MAX, 0x100000000u | IPPROTO_IPV6, 0x100000000u | 32), ENOPROTOOPT},
+        {__NR_setsockopt, A(UINT64_MAX, SOL_SOCKET, SO_RCVBUFFORCE), ENOPROTOOPT},
+        {__NR_setsockopt, A(UINT64_MAX, SOL_SOCKET, SO_ZEROCOPY), ENOPROTOOPT},
+        {__NR_setsockopt, A(UINT64_MAX, IPPROTO_IPV6, IPV6_JOIN_GROUP), ENODEV},
+        {__NR_setsockopt, A(UINT64_MAX, IPPROTO_IPV6, IPV6_JOIN_ANYCAST), ENODEV},
+        {__NR_setsockopt, A(UINT64_MAX, IPPROTO_IPV6, MCAST_JOIN_GROUP), ENODEV},
+        {__NR_setsockopt, A(UINT64_MAX, IPPROTO_IP, IP_ADD_MEMBERSHIP), ENODEV},
         {__NR_sendto, A(UINT64_MAX, 0, 0, MSG_OOB), EOPNOTSUPP},
         {__NR_sendmsg, A(UINT64_MAX, 0, MSG_OOB), EOPNOTSUPP},
         {__NR_sendmmsg, A(UINT64_MAX, 0, 0, MSG_OOB), EOPNOTSUPP},
@@ -383,6 +394,14 @@ static void sockets(const void *arg)
 	int peer = accept4(server, NULL, NULL, SOCK_CLOEXEC);
 	MUST(peer >= 0 && send(peer, "y", 1, MSG_NOSIGNAL) == 1 && recv(client, &byte, 1, 0) == 1 && byte == 'y');
 	MUST(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP) >= 0 && socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0) >= 0);
+	const int on[][3] = {{SOL_SOCKET, SO_KEEPALIVE, 1}, {SOL_SOCKET, SO_REUSEPORT, 1}, {SOL_SOCKET, SO_SNDBUF, 65536},
+	        {SOL_SOCKET, SO_RCVBUF, 65536}, {IPPROTO_TCP, TCP_NODELAY, 1}, {IPPROTO_TCP, TCP_KEEPIDLE, 60},
+	        {IPPROTO_TCP, TCP_QUICKACK, 1}, {IPPROTO_TCP, TCP_USER_TIMEOUT, 1000}, {IPPROTO_IP, IP_TTL, 64},
+	        {IPPROTO_IP, IP_RECVERR, 1}};
+	for (size_t i = 0; i < sizeof on / sizeof on[0]; i++) MUST(setsockopt(client, on[i][0], on[i][1], &on[i][2], sizeof(int)) == 0);
+	MUST(setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 1}, sizeof(struct timeval)) == 0);
+	int six = socket(AF_INET6, SOCK_STREAM, 0);
+	MUST(six < 0 || setsockopt(six, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int)) == 0);
 	struct ifaddrs *all;
 	MUST(getifaddrs(&all) == 0 && all);
 	freeifaddrs(all);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -128,6 +129,14 @@ int main(int argc, char **argv)
 		}
 	if (!strcmp(what, "hang")) {
 		put(1, "up\n", 3);
+		for (;;) pause();
+	}
+	if (!strcmp(what, "two-words")) { /* a word, and when that was read one on each stream */
+		int unread = 1;
+		put(1, "first\n", 6);
+		while (unread) (void)ioctl(1, FIONREAD, &unread);
+		put(2, "e", 1);
+		put(1, "o", 1);
 		for (;;) pause();
 	}
 	if (!strcmp(what, "spin"))

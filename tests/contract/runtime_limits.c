@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The runtime's contract: interrupt and limits. */
 #include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "runtime_contract.h"
 
@@ -254,8 +256,61 @@ static void open_files_limit(void **state)
 	kit_end(&k);
 }
 
+/* A pipe of ours with one byte in it, other than `not`; -1: there is none. */
+static int pipe_with_a_byte(int not )
+{
+	for (int fd = 3; fd < 256; fd++) {
+		struct stat st;
+		int ready = 0;
+
+		if (fd != not &&fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && ioctl(fd, FIONREAD, &ready) == 0 && ready == 1) return fd;
+	}
+	return -1;
+}
+
+/*
+ * What a program does that opens /dev/stderr for reading: poll has announced a byte, and when it is read it is gone. Here it is taken through our own
+ * end of the pipe, at a moment when the announcement is certain: on the step's thread, while the byte before it is being delivered.
+ */
+static void take_stderr_back(struct kit *k)
+{
+	char path[32], c;
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", pipe_with_a_byte(-1));
+	sp_autoclose int again = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_int_equal(read(again, &c, 1), 1);
+	assert_int_equal(c, 'e');
+	sp_runtime_interrupt(k->r, k->slot);
+}
+
+/* At the first word: the next look at the pipes shall find both. */
+static void wait_for_both(struct kit *k)
+{
+	for (int i = 0, first = -1; (first = pipe_with_a_byte(-1)) < 0 || pipe_with_a_byte(first) < 0; i++) {
+		if (i == 1000) fail_msg("the program does not write");
+		usleep(5000);
+	}
+	k->at_output = take_stderr_back;
+}
+
+static void interrupt_of_a_program_that_takes_its_output_back(void **state)
+{
+	struct kit k = kit_new(R, 0);
+
+	kit_begin(&k);
+	k.step.limits.wall_ms = 5000;
+	k.at_output = wait_for_both;
+	kit_run(&k, "./probe", "two-words");
+	assert_killed(&k, SP_KILLED_CALLER);
+	assert_out(&k, SP_STDOUT, "first\no");
+	assert_out(&k, SP_STDERR, "");
+	kit_end(&k);
+	assert_works(R, 0);
+}
+
 static const struct CMUnitTest plain[] = {
         contract_test(interrupt_during_a_step),
+        contract_test(interrupt_of_a_program_that_takes_its_output_back),
         contract_test(interrupt_before_a_step),
         contract_test(interrupt_while_a_step_starts),
         contract_test(wall_limit),
