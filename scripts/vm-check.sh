@@ -72,7 +72,7 @@ if [ "${2:-}" = --record ]; then
 		echo "# The box on cgroup v2"
 		echo
 		echo "Written by \`make vm-check RECORD=1\`: an emulated machine (qemu, TCG) with Debian's kernel and systemd, started afresh. Everything in it runs from"
-		echo "a unit with \`Delegate=yes\`, by the programs of this tree. Being emulated it says nothing about speed."
+		echo "a unit with \`Delegate=yes\`, by the programs of this tree, as root and without it. Being emulated it says nothing about speed."
 		echo
 		echo "| | |"
 		echo "|---|---|"

@@ -16,11 +16,11 @@ check() { # NAME COMMAND...
 	if "$@"; then ok "$name"; else fail "$name"; fi
 }
 # One line for each test of the program; a program that dies has no plan line or not all of its tests.
-suite() { # NAME
-	local out=/run/suite.tap rc=0
+suite() { # NAME [AS-WHOM]
+	local out=/run/suite.tap rc=0 as=${2:+ as $2}
 	timeout 900 "$here/tests/test_box_$1" >$out 2>&1 || rc=$?
-	sed -n -E "s/^ok [0-9]+ - (.*)/VM-OK box: $1: \1/p; s/^not ok [0-9]+ - (.*)/VM-FAIL box: $1: \1/p" $out | tr '_' ' '
-	[ $rc = 0 ] || { fail "box: $1 ended with status $rc"; grep -v '^ok' $out | tail -30; }
+	sed -n -E "s/^ok [0-9]+ - (.*)/VM-OK box$as: $1: \1/p; s/^not ok [0-9]+ - (.*)/VM-FAIL box$as: $1: \1/p" $out | tr '_' ' '
+	[ $rc = 0 ] || { fail "box$as: $1 ended with status $rc"; grep -v '^ok' $out | tail -30; }
 }
 eval_is() { # FILE EXPECTED
 	local out
@@ -49,9 +49,46 @@ check "the unit's processes are in a leaf" test -z "$(cat "$own/cgroup.procs")" 
 check "no cgroup of a box is left" test -z "$(find "$own" -name 'serapis-box-*')"
 [ -e "$own/serapis-self/memory.peak" ] && echo "VM-FACT memory.peak: present" || echo "VM-FACT memory.peak: absent"
 
+# Without root: a user with subordinate ids and a delegated cgroup, who has everything; and one with neither, who has one slot and no limits by cgroup.
+mkdir "$own/rootless"
+chown tester: "$own/rootless" "$own/rootless/cgroup.procs" "$own/rootless/cgroup.threads" "$own/rootless/cgroup.subtree_control"
+export SERAPIS_TEST_UID=$(id -u tester) SERAPIS_TEST_ENFORCED=ids,memory,pids,cpu,seccomp,net SERAPIS_TEST_CGROUP=$own/rootless
+for s in run limits isolation protocol life; do suite $s "a user with ids and a cgroup"; done
+check "no cgroup of that user's box is left" test -z "$(find "$own/rootless" -name 'serapis-box-*')"
+unset SERAPIS_TEST_CGROUP
+export SERAPIS_TEST_UID=$(id -u nobody) SERAPIS_TEST_ENFORCED=seccomp,net
+for s in run limits isolation; do suite $s "nobody"; done
+unset SERAPIS_TEST_UID SERAPIS_TEST_ENFORCED
+
+# As a system administrator would start it for a user, and as a user does who is told nothing.
+user_run() { # COMMAND...
+	"$@" serapis run --json --limit wall_ms=30000 --limit cpu_ms=30000 $here/corpus/01-hello.rb </dev/null >/run/json 2>/run/err
+	grep -q '"stdout": "hello world' /run/json || { cat /run/json /run/err; return 1; }
+}
+check "a user's unit with Delegate=yes" user_run systemd-run --quiet --wait --pipe --uid=tester -p Delegate=yes
+check "it enforces everything" test "$(sed -n '/"enforced"/,/]/p' /run/json | grep -c '^    "')" = 6
+check "a user without a unit" user_run setpriv --reuid=tester --regid=tester --clear-groups
+check "it enforces ids, seccomp and network" test "$(sed -n '/"enforced"/,/]/p' /run/json | tr -d ' \n')" = '"enforced":["ids","seccomp","network"],'
+check "serapis run from root's session, which is not delegated" user_run systemd-run --quiet --wait --pipe
+
 check "serapis run node" eval_is $here/corpus/01-hello.js "hello world"
 check "serapis run ruby" eval_is $here/corpus/01-hello.rb "hello world"
 check "serapis run c" eval_is $here/corpus/01-hello.c "hello world"
+
+# The service: starts a box, becomes an ordinary user, evaluates, goes, and leaves nothing.
+serves() {
+	local pid answer=
+	mkdir -p /run/serapis && chown tester: /run/serapis
+	serapis serve --user tester --store sqlite:/run/serapis/db --http-listen 127.0.0.1:8080 2>/run/err &
+	pid=$!
+	for _ in $(seq 200); do curl -sf -o /dev/null http://127.0.0.1:8080/readyz && break; sleep 0.5; done
+	answer=$(curl -sS --json '{"code":"puts STDIN.read.upcase","stdin":"served","limits":{"wall_ms":30000,"cpu_ms":30000}}' http://127.0.0.1:8080/v1/eval/ruby)
+	kill -TERM $pid
+	wait $pid || { echo "serve ended with $?"; tail -5 /run/err; return 1; }
+	case $answer in *SERVED*) ;; *) echo "$answer"; tail -5 /run/err; return 1 ;; esac
+}
+check "serapis serve" serves
+check "no cgroup of its box is left" test -z "$(find "$own" -maxdepth 1 -name 'serapis-box-*')"
 
 echo VM-END
 sync

@@ -14,6 +14,7 @@
 
 #define WORK_THREADS 16 /* they wait for the store, not for a processor */
 #define IDLE_MS (75 * 1000) /* longer than a balancer's 65 s, so that it is the balancer that closes */
+#define ANSWER_MS (120 * 1000) /* for the largest answer over a slow line; a client that takes longer only holds memory */
 #define STOP_MS 5000 /* for answers that are on their way when everybody has been answered */
 
 static bool find_forwarding(void *cls, const char *name, const char *value)
@@ -109,8 +110,8 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 	        {"POST", "/v1/eval/{language}", (size_t)c->http_body_max_bytes, sp_api_post_eval, a},
 	        {"GET", "/v1/evaluations/{id}", 0, sp_api_get_evaluation, a},
 	        {"GET", "/v1/languages", 0, sp_api_get_languages, a},
-	        {"GET", "/healthz", 0, sp_api_healthz, a},
-	        {"GET", "/readyz", 0, sp_api_readyz, a},
+	        {"GET", "/healthz", 0, sp_api_healthz, a, .urgent = true},
+	        {"GET", "/readyz", 0, sp_api_readyz, a, .urgent = true},
 	};
 	SP_BUG_ON(SP_COUNT(own) + sp_api_page_nroutes > SP_COUNT(a->routes));
 	memcpy(a->routes, own, sizeof(own));
@@ -125,6 +126,8 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 	        .connections_max = (size_t)c->http_connections_max,
 	        .work_queue_max = (size_t)c->http_connections_max,
 	        .request_deadline_ms = c->http_request_deadline_ms,
+	        .memory_max = (size_t)c->http_memory_max_bytes,
+	        .answer_deadline_ms = ANSWER_MS,
 	        .idle_ms = IDLE_MS,
 	        .fault = fault,
 	        .gate = gate,

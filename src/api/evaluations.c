@@ -29,12 +29,22 @@ static void add_location(struct sp_http_request *r, const struct sp_id *id)
 	sp_http_add_header(r, "Retry-After", "1");
 }
 
-static void reply_evaluation(struct sp_http_request *r, const struct sp_stored *s, enum sp_encoding encoding, bool created_here)
+static void reply_evaluation(
+        struct sp_http_request *r, const struct sp_stored *s, enum sp_encoding encoding, bool created_here, struct sp_http_text **rendered)
 {
 	bool pending = created_here && !sp_status_terminal(s->row.status);
 
+	if (!*rendered) *rendered = sp_api_render(sp_evaluation_json(s, encoding));
 	if (pending) add_location(r, &s->row.id);
-	sp_api_reply_json(r, pending ? 202 : 200, sp_evaluation_json(s, encoding));
+	sp_api_reply_rendered(r, pending ? 202 : 200, *rendered);
+}
+
+static void reply_stored(struct sp_http_request *r, const struct sp_stored *s, enum sp_encoding encoding, bool created_here)
+{
+	struct sp_http_text *t = NULL;
+
+	reply_evaluation(r, s, encoding, created_here, &t);
+	sp_http_text_unref(t);
 }
 
 static void reply_absent(struct sp_http_request *r, const char *id)
@@ -42,10 +52,11 @@ static void reply_absent(struct sp_http_request *r, const char *id)
 	sp_api_reply_problem(r, 404, "not_found", "there is no evaluation '%.60s'", id);
 }
 
-void sp_api_answer_waiter(void *api, struct sp_waiter *w, const struct sp_stored *s)
+void sp_api_answer_waiter(void *api, struct sp_waiter *w, const struct sp_stored *s, struct sp_http_text *rendered[SP_WAITERS_ENCODINGS])
 {
 	if (s) {
-		reply_evaluation(w->request, s, w->encoding, w->created_here);
+		SP_BUG_ON((size_t)w->encoding >= SP_WAITERS_ENCODINGS);
+		reply_evaluation(w->request, s, w->encoding, w->created_here, &rendered[w->encoding]);
 		return;
 	}
 	char id[SP_ID_TEXT];
@@ -254,7 +265,7 @@ void sp_api_post_eval(struct sp_http_request *r, void *api)
 
 	if (waits) wait_for(a, r, &s.row, encoding, true, wait_ms);
 	publish(a, &s.row.id, class_, waits);
-	if (!waits) reply_evaluation(r, &s, encoding, true);
+	if (!waits) reply_stored(r, &s, encoding, true);
 }
 
 void sp_api_get_evaluation(struct sp_http_request *r, void *api)
@@ -285,7 +296,7 @@ void sp_api_get_evaluation(struct sp_http_request *r, void *api)
 		return;
 	}
 	if (wait_ms == 0 || sp_status_terminal(s.row.status)) {
-		reply_evaluation(r, &s, encoding, false);
+		reply_stored(r, &s, encoding, false);
 		sp_stored_fini(&s);
 		return;
 	}

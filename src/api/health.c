@@ -2,6 +2,7 @@
 /*
  * /healthz says that the process answers, and nothing else: a database that is away must not make an orchestrator kill every process. /readyz says whether requests should be
  * sent here. Both answer any peer, also in open mode: they tell nothing that the open port does not.
+ * Neither may block: their routes are urgent, so that they are answered while every work thread waits for the store.
  */
 #include "api/internal.h"
 #include "base/clock.h"

@@ -27,6 +27,8 @@ struct sp_api {
 
 /* reply.c: every JSON answer of the API goes through these. All of them end the request. */
 void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body); /* body: consumed */
+struct sp_http_text *sp_api_render(json_t *body); /* consumed; NULL: there is no memory for it */
+void sp_api_reply_rendered(struct sp_http_request *r, int status, struct sp_http_text *t); /* t: of sp_api_render, stays the caller's */
 void sp_api_reply_problems(struct sp_http_request *r, struct sp_problems *ps); /* at least one; finishes ps. 503 gets a Retry-After */
 void sp_api_reply_problem(struct sp_http_request *r, int status, const char *code, const char *fmt, ...) SP_PRINTF(4, 5);
 /* A query parameter outside `known` (NULL-terminated) is 422 unknown_field: false after having answered. */
@@ -35,7 +37,8 @@ bool sp_api_check_query(struct sp_http_request *r, const char *const *known);
 /* evaluations.c */
 void sp_api_post_eval(struct sp_http_request *r, void *api);
 void sp_api_get_evaluation(struct sp_http_request *r, void *api);
-void sp_api_answer_waiter(void *api, struct sp_waiter *w, const struct sp_stored *s); /* sp_waiters_answer */
+void sp_api_answer_waiter(void *api, struct sp_waiter *w, const struct sp_stored *s,
+        struct sp_http_text *rendered[SP_WAITERS_ENCODINGS]); /* sp_waiters_answer */
 
 /* languages.c */
 void sp_api_get_languages(struct sp_http_request *r, void *api);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* How an answer in JSON is made. */
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/internal.h"
+#include "base/buf.h"
 #include "base/mem.h"
 
 static void add_common(struct sp_http_request *r)
@@ -13,25 +15,44 @@ static void add_common(struct sp_http_request *r)
 	sp_http_add_header(r, "X-Content-Type-Options", "nosniff");
 }
 
-void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body)
-{
-	size_t n = json_dumpb(body, NULL, 0, SP_JSON_DUMP_FLAGS);
-	char *text = n ? sp_try_alloc(n + 1) : NULL;
+static int add_piece(const char *p, size_t n, void *buf) { return sp_buf_add(buf, p, n); }
 
-	if (text) {
-		json_dumpb(body, text, n, SP_JSON_DUMP_FLAGS);
-		text[n++] = '\n';
-	}
+struct sp_http_text *sp_api_render(json_t *body)
+{
+	struct sp_buf b;
+	size_t n;
+
+	/* In one pass: the texts in it can be large, and finding out their length costs as much as writing them. */
+	sp_buf_init(&b, SIZE_MAX / 4);
+	bool ok = json_dump_callback(body, add_piece, &b, SP_JSON_DUMP_FLAGS) == 0 && sp_buf_add(&b, "\n", 1) == 0;
 	json_decref(body);
+	if (!ok) {
+		sp_buf_fini(&b);
+		return NULL;
+	}
+	char *text = sp_buf_steal(&b, &n);
+	return sp_http_text_new(text, n);
+}
+
+void sp_api_reply_rendered(struct sp_http_request *r, int status, struct sp_http_text *t)
+{
 	add_common(r);
-	if (!text) {
+	if (!t) {
 		static const char none[] = "{\"error\":{\"code\":\"overloaded\",\"message\":\"there is no memory for the "
 		                           "answer\",\"field\":null,\"value\":null,\"limit\":null,\"request_id\":null,\"more\":[]}}\n";
 		sp_http_add_header(r, "Retry-After", "1");
 		sp_http_reply_static(r, 503, "application/json", none, sizeof(none) - 1);
 		return;
 	}
-	sp_http_reply(r, status, "application/json", text, n);
+	sp_http_reply_text(r, status, "application/json", t);
+}
+
+void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body)
+{
+	struct sp_http_text *t = sp_api_render(body);
+
+	sp_api_reply_rendered(r, status, t);
+	sp_http_text_unref(t);
 }
 
 void sp_api_reply_problems(struct sp_http_request *r, struct sp_problems *ps)

@@ -16,6 +16,7 @@
 
 #define BUCKETS 4096
 #define POOL_THREADS 4
+#define LATE_THREADS 2
 #define SWEEP_NS SP_NS_PER_S
 #define PING_NS (3 * SP_NS_PER_S) /* of the store while nobody waits: readiness wants an answer within 10 s */
 
@@ -23,7 +24,7 @@ struct sp_waiters {
 	struct sp_store *store;
 	sp_waiters_answer answer;
 	void *cls;
-	struct sp_workpool *pool;
+	struct sp_workpool *pool, *late; /* late: for those whose deadline has come, so that they need not wait behind large answers */
 
 	pthread_mutex_t mu;
 	pthread_cond_t earlier; /* the first deadline has changed, or the end has come */
@@ -86,11 +87,17 @@ static void take_out(struct sp_waiters *ws, struct sp_waiter *w)
 	if (last != w) heap_place(ws, w->_heap, last);
 }
 
+static void drop_texts(struct sp_http_text *t[SP_WAITERS_ENCODINGS])
+{
+	for (size_t i = 0; i < SP_WAITERS_ENCODINGS; i++) sp_http_text_unref(t[i]);
+}
+
 /* What the waiters of one list get, all for the same evaluation. */
 static void answer_all(struct sp_waiters *ws, struct sp_waiter *list)
 {
 	struct sp_stored s = {0};
 	struct sp_err err = {0};
+	struct sp_http_text *rendered[SP_WAITERS_ENCODINGS] = {NULL};
 	bool found = sp_store_get(ws->store, &list->row.id, true, &s, &err) == 0;
 	bool absent = !found && err.code == SP_E_NOT_FOUND;
 	bool ended = absent || (found && sp_status_terminal(s.row.status));
@@ -105,13 +112,16 @@ static void answer_all(struct sp_waiters *ws, struct sp_waiter *list)
 		pthread_mutex_unlock(&ws->mu);
 		if (again) continue;
 		struct sp_stored last = {.row = w->row};
-		ws->answer(ws->cls, w, absent ? NULL : found ? &s : &last);
+		struct sp_http_text *own[SP_WAITERS_ENCODINGS] = {NULL};
+		ws->answer(ws->cls, w, absent ? NULL : found ? &s : &last, found ? rendered : own);
+		drop_texts(own);
 		free(w);
 		pthread_mutex_lock(&ws->mu);
 		ws->unanswered--;
 		pthread_cond_broadcast(&ws->fewer);
 		pthread_mutex_unlock(&ws->mu);
 	}
+	drop_texts(rendered);
 	sp_stored_fini(&s);
 }
 
@@ -124,8 +134,8 @@ static void run_job(struct sp_work *work)
 static void start_job(struct sp_waiters *ws, struct sp_waiter *list)
 {
 	list->_work.fn = run_job;
-	/* The pool has no bound, there is one job a waiter at most, and it is stopped after the last. */
-	bool ok = sp_workpool_push(ws->pool, &list->_work);
+	/* The pools have no bound, there is one job a waiter at most, and they are stopped after the last. */
+	bool ok = sp_workpool_push(list->_final ? ws->late : ws->pool, &list->_work);
 	SP_BUG_ON(!ok);
 }
 
@@ -232,6 +242,7 @@ struct sp_waiters *sp_waiters_start(struct sp_store *store, sp_waiters_answer an
 	sp_cond_init(&ws->sweep);
 	sp_cond_init(&ws->fewer);
 	if (!(ws->pool = sp_workpool_start("api-answer", POOL_THREADS, SIZE_MAX, err))) goto fail;
+	if (!(ws->late = sp_workpool_start("api-late", LATE_THREADS, SIZE_MAX, err))) goto fail;
 
 	sigset_t all, old;
 	sigfillset(&all);
@@ -293,6 +304,9 @@ void sp_waiters_free(struct sp_waiters *ws)
 	if (ws->deadlines_runs) pthread_join(ws->deadlines, NULL);
 	if (ws->sweeper_runs) pthread_join(ws->sweeper, NULL);
 	sp_workpool_stop(ws->pool, false);
+	sp_workpool_free(ws->pool);
+	sp_workpool_stop(ws->late, false);
+	sp_workpool_free(ws->late);
 	pthread_cond_destroy(&ws->earlier);
 	pthread_cond_destroy(&ws->sweep);
 	pthread_cond_destroy(&ws->fewer);

@@ -8,11 +8,14 @@
 #define SP_API_WAITERS_H
 
 #include "core/result.h"
+#include "http/server.h"
 #include "http/workpool.h"
 #include "store/store.h"
 
 struct sp_http_request;
 struct sp_waiters;
+
+#define SP_WAITERS_ENCODINGS 2 /* of enum sp_encoding */
 
 struct sp_waiter {
 	struct sp_http_request *request; /* held */
@@ -28,8 +31,10 @@ struct sp_waiter {
 	bool _final; /* the wait is over whatever the store says */
 };
 
-/* Answers w's request and frees nothing. s: the evaluation, or NULL when there is none any more. Pool thread, or the one that added. */
-typedef void (*sp_waiters_answer)(void *cls, struct sp_waiter *w, const struct sp_stored *s);
+/* Answers w's request and frees nothing. s: the evaluation, or NULL when there is none any more. rendered: the answers' texts by encoding, NULL where there is none yet; the same array for all who are
+ * answered with the same s, so that it is rendered once for all of them. Pool thread, or the one that added. */
+typedef void (*sp_waiters_answer)(
+        void *cls, struct sp_waiter *w, const struct sp_stored *s, struct sp_http_text *rendered[SP_WAITERS_ENCODINGS]);
 
 /* Starts the threads. NULL + err. */
 struct sp_waiters *sp_waiters_start(struct sp_store *store, sp_waiters_answer answer, void *cls, struct sp_err *err) SP_MUSTCHECK;

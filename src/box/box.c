@@ -755,7 +755,7 @@ static void hello(void)
 		sp_die(SP_BOX_E_HOST, 0,
 		        "%u slots would all have the same user id, so that programs could reach each other: use one slot, start as root, "
 		        "or allow "
-		        "it with --unsafe-rootless (%s)",
+		        "it with --unsafe-rootless, or by unsafe_rootless in the policy (%s)",
 		        n, g.b->ids->why);
 	if (n < 1 || n > g.b->policy->slots_max)
 		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u", n, g.b->policy->slots_max);

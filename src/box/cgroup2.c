@@ -175,12 +175,13 @@ int sp_cg2_make_box(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp_er
 	return 0;
 }
 
+/* Writable for the box's group: without root the stub has no other right to remove what a slot that died has left in there. */
 int sp_cg2_slot_make(int dir, const char *name, unsigned owner, int *home)
 {
 	if (mkdirat(dir, name, 0755) < 0) return -1;
 	sp_autoclose int slot = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (slot < 0 || sp_cg_write_at(slot, "cgroup.subtree_control", CONTROLLERS) < 0 || mkdirat(slot, "keep", 0755) < 0 ||
-	        sp_cg_give(slot, delegated_files, owner, owner) < 0)
+	        fchmod(slot, 0775) < 0 || sp_cg_give(slot, delegated_files, owner, 0) < 0)
 		return -1;
 	*home = openat(slot, "keep", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return *home < 0 ? -1 : 0;

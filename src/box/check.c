@@ -54,10 +54,11 @@ static void check_ids(const struct sp_policy *file)
 	struct sp_ids ids;
 
 	sp_ids_find(&ids, &p);
-	sp_ids_fit_policy(&ids, false, &p);
+	sp_ids_fit_policy(&ids, p.unsafe_rootless, &p);
 	say(true, "policy", "%u roots, at most %u slots", p.nroots, p.slots_max);
 	if (ids.kind == SP_IDS_SINGLE)
-		note("ids", "one id for everything, hence one slot: %s", ids.why);
+		note("ids", "one id for everything, %s: %s",
+		        p.unsafe_rootless ? "and several slots by the policy's unsafe_rootless" : "hence one slot", ids.why);
 	else
 		say(true, "ids", "%u to %u%s", ids.uid, ids.uid + ids.count - (ids.kind == SP_IDS_POLICY ? 1 : 2),
 		        ids.kind == SP_IDS_POLICY ? "" : ", of /etc/subuid");

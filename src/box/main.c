@@ -197,7 +197,7 @@ static void SP_NORETURN stub(const char *policy_file, int control, bool unsafe_r
 	        .ids = &ids,
 	        .control = control,
 	        .stub = alive[0],
-	        .unsafe_rootless = unsafe_rootless};
+	        .unsafe_rootless = unsafe_rootless || policy.unsafe_rootless};
 	home = sp_cgroup_box_home(&cgroups);
 	pid_t pid = sp_sys_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET, &box_fd, home);
 	if (home >= 0) close(home);

@@ -153,6 +153,11 @@ static int parse_line(struct sp_policy *p, const char *at, char *line, struct sp
 		p->host_sockets = 1;
 		return 0;
 	}
+	if (strcmp(w[0], "unsafe_rootless") == 0) {
+		if (n != 1) return sp_fail(err, SP_E_INVALID, 0, "%s: unsafe_rootless has no value", at);
+		p->unsafe_rootless = true;
+		return 0;
+	}
 	for (size_t i = 0; i < SP_COUNT(numbers); i++) {
 		if (strcmp(w[0], numbers[i].key) != 0) continue;
 		if (n != 2 || !parse_number(p, i, w[1]))

@@ -7,6 +7,7 @@
  *     root NAME dir PATH      an unpacked image directory under this name; "host" exists without a line
  *     ids START COUNT         the host's user and group ids that the box maps for itself and its slots; nobody else may have them (1900000000 65536)
  *     host_sockets allow      start although programs can reach sockets or named pipes of the host through the root "host"
+ *     unsafe_rootless         several slots even where one user id is all there is for them (ids.h)
  *     slots_max N   processes_max N   open_files_max N
  *     memory_max SIZE   file_bytes_max SIZE   tree_bytes_max SIZE   stack_max SIZE        64KiB, 256MiB, 4GiB
  *     wall_max TIME   cpu_max TIME                                                        500ms, 15s, 10m, 1h
@@ -16,6 +17,7 @@
 #ifndef SP_BOX_POLICY_H
 #define SP_BOX_POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -34,6 +36,7 @@ struct sp_policy {
 	struct sp_policy_root roots[SP_POLICY_ROOTS_MAX]; /* roots[0] is "host" */
 	uint32_t nroots;
 	uint32_t ids_start, ids_count;
+	bool unsafe_rootless;
 	uint32_t slots_max, processes_max, open_files_max;
 	uint32_t host_sockets; /* 1: allowed */
 	uint64_t memory_max, file_bytes_max, tree_bytes_max, stack_max; /* bytes */

@@ -95,8 +95,8 @@ int sp_cmd_doctor(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help")) {
 			puts("usage: serapis doctor [--config FILE] [SETTINGS]\n\n"
-			     "Says what this host offers for running programs, one line a thing, and how to mend what is missing. Needs "
-			     "root to try containers.\n"
+			     "Says what this host offers for running programs, one line a thing, and how to mend what is missing. Without "
+			     "root, what a user gets.\n"
 			     "Ends with 0 when nothing is missing.");
 			return SP_EXIT_OK;
 		}

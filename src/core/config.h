@@ -24,7 +24,7 @@ struct sp_config {
 	char *http_listen; /* host:port; port 0 picks a free one */
 	char *http_port_file; /* the real port is written here once the server accepts; "" = no */
 	char *evaluator_id; /* "" = host name and pid */
-	int64_t http_sync_wait_max_ms, http_body_max_bytes, http_connections_max, http_request_deadline_ms, http_threads;
+	int64_t http_sync_wait_max_ms, http_body_max_bytes, http_connections_max, http_memory_max_bytes, http_request_deadline_ms, http_threads;
 	int64_t slots; /* 0: one a core */
 	int64_t queue_max_waiting, queue_memory_ids;
 	int64_t lease_ms, lease_renew_ms, max_lost, janitor_ms;

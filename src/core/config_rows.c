@@ -59,6 +59,8 @@ const struct sp_option sp_options[] = {
         TEXT("http.port_file", "", http_port_file, "the real port is written to this file once the API accepts; empty: no"),
         DURATION("http.sync_wait_max", "50s", http_sync_wait_max_ms, 0, 50 * S, "longest that a synchronous request waits for its result"),
         BYTES("http.body_max", "8MiB", http_body_max_bytes, 64 * KIB, 64 * MIB, "largest request body"),
+        BYTES("http.memory_max", "256MiB", http_memory_max_bytes, MIB, 1024 * GIB,
+                "bodies of requests and answers on their way together, at most"),
         NUMBER("http.connections_max", "8192", http_connections_max, 1, 100000, "open connections at most"),
         DURATION("http.request_deadline", "30s", http_request_deadline_ms, 1 * S, 10 * M, "a request must have arrived after this"),
         NUMBER("http.threads", "2", http_threads, 1, 64, "threads that serve connections"),
@@ -79,7 +81,7 @@ const struct sp_option sp_options[] = {
         LIMIT(SP_KIND_NUMBER, "processes", run.processes, "64", "512", 1, 32768, "processes and threads of a program"),
         LIMIT(SP_KIND_NUMBER, "open_files", run.open_files, "256", "4096", 4, 1048576, "open files of a process"),
         LIMIT(SP_KIND_BYTES, "files_bytes", run.files_bytes, "64MiB", "512MiB", 64 * KIB, 64 * GIB, "bytes in files that a program writes"),
-        LIMIT(SP_KIND_BYTES, "output_bytes", run.output_bytes, "1MiB", "16MiB", 1, 64 * MIB,
+        LIMIT(SP_KIND_BYTES, "output_bytes", run.output_bytes, "1MiB", "4MiB", 1, 64 * MIB,
                 "bytes that are kept of each of stdout and stderr"),
         LIMIT(SP_KIND_DURATION, "compile_wall_ms", compile_wall_ms, "30s", "2m", 1, 25 * M, "wall time of the compiler"),
 

@@ -32,7 +32,7 @@ enum sp_http_phase {
 struct sp_http_peer; /* peers.c: connections by address */
 
 struct sp_http_conn {
-	struct sp_http_conn *next, *prev; /* in one of the two lists, by `since` */
+	struct sp_http_conn *next, *prev; /* in one of the three lists, by `since` */
 	struct sp_http_conn_list *list; /* NULL: a request is being worked on, or the end has come */
 	int64_t since_ns;
 	int fd;
@@ -69,7 +69,9 @@ struct sp_http_request {
 	size_t nfields;
 	struct sp_http_framing framing;
 	struct sp_buf body;
+	size_t body_charged; /* to s->memory */
 	bool headers_done, discard_body, close_after;
+	bool no_room; /* its answer was replaced by OVERLOADED */
 	bool sent; /* an answer was given to the library or written past it */
 	bool started; /* its handler has run or runs */
 	struct sp_http_request *live_next, **live_at; /* s->live */
@@ -99,9 +101,10 @@ struct sp_http_lingering {
 struct sp_http_server {
 	struct sp_http_options opt;
 	char *listen;
-	atomic_int refs; /* the starter's and one a request */
+	atomic_int refs; /* the starter's and one a request or a counted text */
+	_Atomic size_t memory; /* bytes of requests' bodies and of answers that were not sent to their end */
 	struct MHD_Daemon *daemon;
-	struct sp_workpool *pool;
+	struct sp_workpool *pool, *urgent;
 	int port;
 	bool check_layout;
 
@@ -109,7 +112,7 @@ struct sp_http_server {
 	pthread_cond_t cv; /* a request is over, or an on_gone has returned */
 	size_t active; /* requests from their first line to the end of their answer */
 	size_t nconns;
-	struct sp_http_conn_list reading, idle;
+	struct sp_http_conn_list reading, sending, idle;
 	struct sp_http_request *live; /* suspended requests, for stopping */
 	bool quiesced, stopping, watcher_ends;
 
@@ -147,10 +150,20 @@ void sp_http_on_completed(void *cls, struct MHD_Connection *mc, void **ctx, enum
 /* request.c */
 struct sp_http_request *sp_http_request_new(struct sp_http_server *s);
 void sp_http_request_unref(struct sp_http_request *r);
+void sp_http_drop_body(struct sp_http_request *r);
 void sp_http_server_unref(struct sp_http_server *s);
 /* Renders a fault as bytes and sends them on fd, past the library. id, method, path: of the request that they answer. */
 void sp_http_fault_raw(
         struct sp_http_server *s, int fd, const struct sp_http_request *about, enum sp_http_fault fault, int64_t limit, const char *text);
+
+/* text.c */
+bool sp_http_memory_fits(struct sp_http_server *s, size_t n); /* whether take would do at the moment */
+bool sp_http_memory_take(struct sp_http_server *s, size_t n) SP_MUSTCHECK; /* false: over the bound, nothing was taken */
+void sp_http_memory_give(struct sp_http_server *s, size_t n);
+const char *sp_http_text_data(const struct sp_http_text *t, size_t *n);
+bool sp_http_text_charge(
+        struct sp_http_text *t, struct sp_http_server *s) SP_MUSTCHECK; /* until its end; once, however often it is called */
+struct MHD_Response *sp_http_text_response(struct sp_http_text *t); /* with a reference of its own */
 
 /* watch.c */
 int sp_http_watch_start(struct sp_http_server *s, struct sp_err *err) SP_MUSTCHECK;

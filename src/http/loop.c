@@ -109,7 +109,7 @@ static enum MHD_Result send_answer(struct sp_http_request *r)
 
 	pthread_mutex_lock(&s->mu);
 	bool late = c->timed_out;
-	sp_http_conn_list_move(c, NULL);
+	sp_http_conn_list_move(c, late ? NULL : &s->sending);
 	/* Keeping a connection is a favour for when there is room: an idle one holds its whole pool, which the library has written to by then. */
 	bool crowded = s->nconns > s->opt.connections_max / 4;
 	bool ends = s->quiesced || c->refused || r->close_after || crowded;
@@ -199,6 +199,8 @@ static const char *examine(struct sp_http_request *r, const char *method, const 
 	return wrong ? wrong : r->target_wrong;
 }
 
+static const char no_room[] = "there is no room for the body: too much is being received and sent";
+
 static enum MHD_Result on_header(struct sp_http_request *r, const char *method, const char *version)
 {
 	struct sp_http_server *s = r->s;
@@ -236,6 +238,10 @@ static enum MHD_Result on_header(struct sp_http_request *r, const char *method, 
 		refuse(r, SP_HTTP_TOO_LARGE, (int64_t)r->route->body_max, NULL);
 		return answer_early(r, true);
 	}
+	if (r->framing.length > 0 && !sp_http_memory_fits(s, (size_t)r->framing.length)) {
+		refuse(r, SP_HTTP_OVERLOADED, 0, no_room);
+		return answer_early(r, false);
+	}
 	return MHD_YES;
 }
 
@@ -247,8 +253,9 @@ static enum MHD_Result on_body(struct sp_http_request *r, const char *p, size_t 
 	*n = 0;
 	if (r->discard_body) return MHD_YES;
 	if (!r->body.data) sp_buf_init(&r->body, r->route->body_max ? r->route->body_max : 1);
-	bool fits = r->route->body_max && sp_buf_add(&r->body, p, got) == 0;
-	if (fits) return MHD_YES;
+	bool room = sp_http_memory_take(s, got);
+	if (room) r->body_charged += got;
+	if (room && r->route->body_max && sp_buf_add(&r->body, p, got) == 0) return MHD_YES;
 	/* Here the library takes no answer. */
 	struct sp_http_conn *c = r->conn;
 	bool memory = r->body.len + got <= r->route->body_max;
@@ -257,9 +264,10 @@ static enum MHD_Result on_body(struct sp_http_request *r, const char *p, size_t 
 	c->timed_out = true;
 	sp_http_conn_list_move(c, NULL);
 	pthread_mutex_unlock(&s->mu);
+	sp_http_drop_body(r);
 	if (late) return MHD_NO;
 	sp_http_fault_raw(s, c->fd, r, memory ? SP_HTTP_OVERLOADED : SP_HTTP_TOO_LARGE, memory ? 0 : (int64_t)r->route->body_max,
-	        memory ? "there is no memory for the body" : NULL);
+	        memory ? no_room : NULL);
 	r->status = memory ? 503 : 413;
 	r->sent = true;
 	c->lingers = true;
@@ -298,7 +306,7 @@ static enum MHD_Result dispatch(struct sp_http_request *r)
 	MHD_suspend_connection(r->mc);
 	pthread_mutex_unlock(&s->mu);
 	r->work.fn = run_handler;
-	if (sp_workpool_push(s->pool, &r->work)) return MHD_YES;
+	if (sp_workpool_push(r->route->urgent ? s->urgent : s->pool, &r->work)) return MHD_YES;
 
 	pthread_mutex_lock(&s->mu);
 	bool mine = r->phase == SP_HTTP_OWNED;

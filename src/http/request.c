@@ -22,18 +22,31 @@ struct sp_http_request *sp_http_request_new(struct sp_http_server *s)
 	return r;
 }
 
+static void drop_extra(struct sp_http_request *r)
+{
+	while (r->nextra) {
+		struct sp_http_field *f = &r->extra[--r->nextra];
+		free((char *)(uintptr_t)f->name);
+		free((char *)(uintptr_t)f->value);
+	}
+}
+
+void sp_http_drop_body(struct sp_http_request *r)
+{
+	sp_buf_fini(&r->body);
+	sp_http_memory_give(r->s, r->body_charged);
+	r->body_charged = 0;
+}
+
 void sp_http_request_unref(struct sp_http_request *r)
 {
 	if (atomic_fetch_sub(&r->refs, 1) > 1) return;
 	if (r->response) MHD_destroy_response(r->response);
-	for (size_t i = 0; i < r->nextra; i++) {
-		free((char *)(uintptr_t)r->extra[i].name);
-		free((char *)(uintptr_t)r->extra[i].value);
-	}
+	drop_extra(r);
 	sp_http_target_fini(&r->target);
 	sp_http_params_fini(&r->params);
 	free(r->fields);
-	sp_buf_fini(&r->body);
+	sp_http_drop_body(r);
 	sp_buf_fini(&r->raw_out);
 	sp_http_server_unref(r->s);
 	free(r);
@@ -157,22 +170,32 @@ static void answer(struct sp_http_request *r, int status, struct MHD_Response *m
 	sp_http_request_unref(r);
 }
 
-void sp_http_reply(struct sp_http_request *r, int status, const char *content_type, char *body, size_t n)
+void sp_http_reply_text(struct sp_http_request *r, int status, const char *content_type, struct sp_http_text *t)
 {
 	if (r->raw) {
-		render_raw(r, status, content_type, body, n);
-		free(body);
+		size_t n;
+		const char *p = sp_http_text_data(t, &n);
+		render_raw(r, status, content_type, p, n);
 		return;
 	}
-	struct MHD_Response *m;
-	if (n) {
-		m = MHD_create_response_from_buffer(n, body, MHD_RESPMEM_MUST_FREE);
-	} else {
-		free(body);
-		m = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	if (!r->no_room && !sp_http_text_charge(t, r->s)) {
+		r->no_room = true;
+		drop_extra(r);
+		r->s->opt.fault(
+		        r, SP_HTTP_OVERLOADED, 0, "there is no room for the answer: too much waits to be read by others", r->s->opt.cls);
+		return;
 	}
+	struct MHD_Response *m = sp_http_text_response(t);
 	complete_response(r, m, content_type);
 	answer(r, status, m);
+}
+
+void sp_http_reply(struct sp_http_request *r, int status, const char *content_type, char *body, size_t n)
+{
+	struct sp_http_text *t = sp_http_text_new(body, n);
+
+	sp_http_reply_text(r, status, content_type, t);
+	sp_http_text_unref(t);
 }
 
 void sp_http_reply_static(struct sp_http_request *r, int status, const char *content_type, const void *body, size_t n)
@@ -192,7 +215,7 @@ void sp_http_hold(struct sp_http_request *r, void (*on_gone)(struct sp_http_requ
 	struct sp_http_server *s = r->s;
 
 	/* Thousands may be held for a minute; what they brought has been read. */
-	sp_buf_fini(&r->body);
+	sp_http_drop_body(r);
 	if (!on_gone) return;
 	pthread_mutex_lock(&s->mu);
 	r->on_gone = on_gone;

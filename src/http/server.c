@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * Threads: the library's loop threads (sockets, parsing), the work threads (handlers), the watcher (watch.c). A request goes through phases:
+ * Threads: the library's loop threads (sockets, parsing), the work threads (handlers), one more for routes that are urgent, the watcher (watch.c). A request goes through phases:
  *
  *   READING    The loop thread has it: first line (on_uri), header (guards, route, gate), body. A fault is rendered here by the options' callback.
  *   OWNED      The connection is suspended and a work thread has the request; then whoever holds it. Only the owner may touch it.
@@ -14,7 +14,7 @@
  *
  * What the library (0.9.75) does not do and we do: deadlines for a whole request, telling who left while suspended, 503 for connections over the bound (it would leave them
  * waiting), lingering after a refused upload, framing checks (guards.c). What stays the library's: answers to what it cannot parse at all (its own short page with
- * status 400, 413, 431 or 505, connection closed), and its inactivity timeout, which here only ends clients that do not read their answer.
+ * status 400, 413, 431 or 505, connection closed), and its inactivity timeout, which here only ends clients that read nothing of their answer (watch.c ends those that read too slowly).
  *
  * Stopping: no new connections; answers end theirs; wait for all requests; end the work threads; abandon what is left; stop the library, which must find nothing suspended.
  */
@@ -93,14 +93,28 @@ static int start_library(struct sp_http_server *s, int fd, struct sp_err *err)
 	return s->daemon ? 0 : sp_fail(err, SP_E_IO, e, "start the HTTP library");
 }
 
+static void end_work(struct sp_http_server *s)
+{
+	sp_workpool_stop(s->pool, true);
+	sp_workpool_stop(s->urgent, true);
+}
+
+static void free_work(struct sp_http_server *s)
+{
+	sp_workpool_free(s->pool);
+	sp_workpool_free(s->urgent);
+	s->pool = s->urgent = NULL;
+}
+
 struct sp_http_server *sp_http_start(const struct sp_http_options *opt, struct sp_err *err)
 {
 	SP_BUG_ON(!opt->listen || !opt->fault || opt->work_threads < 1 || !opt->work_queue_max || !opt->connections_max ||
-	          opt->request_deadline_ms < 1 || opt->idle_ms < 1);
+	          opt->request_deadline_ms < 1 || opt->answer_deadline_ms < 1 || opt->idle_ms < 1);
 	struct sp_http_server *s = sp_new(struct sp_http_server);
 	s->opt = *opt;
 	s->opt.listen = s->listen = sp_strdup(opt->listen);
 	atomic_init(&s->refs, 1);
+	atomic_init(&s->memory, 0);
 	pthread_mutex_init(&s->mu, NULL);
 	sp_cond_init(&s->cv);
 	s->epfd = s->wakefd = -1;
@@ -112,10 +126,12 @@ struct sp_http_server *sp_http_start(const struct sp_http_options *opt, struct s
 	if (fd < 0) goto fail;
 	if (sp_http_watch_start(s, err) < 0) goto fail;
 	if (!(s->pool = sp_workpool_start("http-work", s->opt.work_threads, s->opt.work_queue_max, err))) goto fail;
+	if (!(s->urgent = sp_workpool_start("http-urgent", 1, s->opt.work_queue_max, err))) goto fail;
 	if (start_library(s, fd, err) < 0) goto fail;
 	return s;
 fail:
-	sp_workpool_stop(s->pool, true);
+	end_work(s);
+	free_work(s);
 	sp_http_watch_stop(s);
 	if (fd >= 0) close(fd);
 	sp_http_server_unref(s);
@@ -161,11 +177,13 @@ void sp_http_stop(struct sp_http_server *s, int64_t timeout_ms)
 	s->stopping = true;
 	pthread_mutex_unlock(&s->mu);
 
-	sp_workpool_stop(s->pool, true);
+	end_work(s);
 	pthread_mutex_lock(&s->mu);
 	abandon_all(s);
 	pthread_mutex_unlock(&s->mu);
 	MHD_stop_daemon(s->daemon);
+	/* Until here a loop thread could be about to push, and be refused. */
+	free_work(s);
 	sp_http_watch_stop(s);
 	sp_http_server_unref(s);
 }

@@ -25,6 +25,7 @@ struct sp_http_route {
 	size_t body_max; /* bytes; 0: a body is refused with 413 */
 	void (*handler)(struct sp_http_request *r, void *cls); /* on a work thread */
 	void *cls;
+	bool urgent; /* the handler never blocks, and runs on a thread that handlers which do cannot occupy */
 };
 
 enum sp_http_fault {
@@ -45,7 +46,11 @@ struct sp_http_options {
 	size_t connections_max,
 	        connections_per_peer_max; /* while more than a quarter of the bound are open, every answer closes its connection. Per peer: 0 = no bound of its own */
 	size_t work_queue_max; /* requests that wait for a work thread; more are answered SP_HTTP_OVERLOADED */
+	/* Bytes of requests' bodies and of answers on their way, all connections together; what comes on top is answered SP_HTTP_OVERLOADED. 0 = no bound. One that is alone may be larger, and answers
+	 * of a few KiB are not counted. */
+	size_t memory_max;
 	int64_t request_deadline_ms; /* first byte of a request to its last */
+	int64_t answer_deadline_ms; /* an answer must have been taken by its client after this */
 	int64_t idle_ms; /* kept-alive connection without a request */
 	/* Renders an answer for a fault found before any handler; runs on a loop thread, must not block, calls sp_http_reply. limit: bytes or ms when the fault has one; text: for people (allowed methods for METHOD). */
 	void (*fault)(struct sp_http_request *r, enum sp_http_fault fault, int64_t limit, const char *text, void *cls);
@@ -82,6 +87,11 @@ const char *sp_http_request_id(const struct sp_http_request *r); /* made by us, 
 void sp_http_add_header(struct sp_http_request *r, const char *name, const char *value);
 /* Answers, exactly once, from any thread. body: malloc'ed, consumed; NULL with n = 0 for none. The request is gone afterwards. */
 void sp_http_reply(struct sp_http_request *r, int status, const char *content_type, char *body, size_t n);
+/* Same with a text that several answers share: it is in memory once. The answer takes a reference of its own. Answers with the same text are given one after another, not at the same time. */
+struct sp_http_text;
+struct sp_http_text *sp_http_text_new(char *data, size_t n); /* data: malloc'ed, consumed; one reference, the caller's */
+void sp_http_text_unref(struct sp_http_text *t); /* NULL is fine */
+void sp_http_reply_text(struct sp_http_request *r, int status, const char *content_type, struct sp_http_text *t);
 /* Same with bytes that live for ever (embedded pages). */
 void sp_http_reply_static(struct sp_http_request *r, int status, const char *content_type, const void *body, size_t n);
 /* From the handler, before returning without a reply: somebody will reply later. on_gone (may be NULL) is called at most once, on some thread, when the client has left; the reply is still owed. It is never called after sp_http_reply has begun;

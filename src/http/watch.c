@@ -5,7 +5,7 @@
  * - Clients that leave while their request is held. The library does not look at the socket of a suspended connection; an epoll set of our own does. The end of the client's stream is what
  *   is seen. It cannot be told from a client that has only closed its sending side (which HTTP allows after a complete request) until something is sent to it: so this is told to on_gone, and the answer
  *   is still sent when it comes.
- * - Deadlines. Connections wait in two lists, one for each duration, by the time at which the wait began; so the head is always the next to expire, and a thread that adds to an end never
+ * - Deadlines. Connections wait in three lists (reading a request, sending an answer, idle), one for each duration, by the time at which the wait began; so the head is always the next to expire, and a thread that adds to an end never
  *   needs to wake the watcher: whatever was added after it fell asleep expires after it wakes.
  * - Lingering. Closing a socket with unread bytes makes the kernel send a reset, which can destroy an answer on its way to a client that is still sending (a refused upload). Such a socket is
  *   kept by a duplicate, shut for writing, and read empty for a moment.
@@ -101,6 +101,8 @@ void sp_http_linger(struct sp_http_server *s, int fd)
 
 static void linger_end(struct sp_http_server *s, size_t i)
 {
+	/* The library may still hold the original, and the set watches what both stand for, not the number: without this it would go on telling of a number that is somebody else's by then. */
+	epoll_ctl(s->epfd, EPOLL_CTL_DEL, s->linger[i].fd, NULL);
 	close(s->linger[i].fd);
 	s->linger[i] = s->linger[--s->nlinger];
 }
@@ -153,20 +155,28 @@ static void time_out(struct sp_http_server *s, struct sp_http_conn *c)
 	pthread_mutex_lock(&s->mu);
 }
 
-/* Ends what is late; milliseconds until the next look. */
-static int expire(struct sp_http_server *s)
+static void end_late(struct sp_http_conn_list *l, int64_t after_ns, int64_t now)
 {
-	int64_t reading_ns = s->opt.request_deadline_ms * SP_NS_PER_MS, idle_ns = s->opt.idle_ms * SP_NS_PER_MS;
-	int64_t now = sp_mono_ns();
-
-	while (s->reading.head && now - s->reading.head->since_ns >= reading_ns) time_out(s, s->reading.head);
-	while (s->idle.head && now - s->idle.head->since_ns >= idle_ns) {
-		struct sp_http_conn *c = s->idle.head;
+	while (l->head && now - l->head->since_ns >= after_ns) {
+		struct sp_http_conn *c = l->head;
 		sp_http_conn_list_move(c, NULL);
 		c->timed_out = true;
 		shutdown(c->fd, SHUT_RDWR);
 	}
+}
+
+/* Ends what is late; milliseconds until the next look. */
+static int expire(struct sp_http_server *s)
+{
+	int64_t reading_ns = s->opt.request_deadline_ms * SP_NS_PER_MS, idle_ns = s->opt.idle_ms * SP_NS_PER_MS,
+	        sending_ns = s->opt.answer_deadline_ms * SP_NS_PER_MS;
+	int64_t now = sp_mono_ns();
+
+	while (s->reading.head && now - s->reading.head->since_ns >= reading_ns) time_out(s, s->reading.head);
+	end_late(&s->sending, sending_ns, now);
+	end_late(&s->idle, idle_ns, now);
 	int64_t next = now + (reading_ns < idle_ns ? reading_ns : idle_ns);
+	if (next > now + sending_ns) next = now + sending_ns;
 	for (size_t i = s->nlinger; i-- > 0;) {
 		if (s->linger[i].until_ns <= now)
 			linger_end(s, i);
@@ -174,6 +184,7 @@ static int expire(struct sp_http_server *s)
 			next = s->linger[i].until_ns;
 	}
 	if (s->reading.head && s->reading.head->since_ns + reading_ns < next) next = s->reading.head->since_ns + reading_ns;
+	if (s->sending.head && s->sending.head->since_ns + sending_ns < next) next = s->sending.head->since_ns + sending_ns;
 	if (s->idle.head && s->idle.head->since_ns + idle_ns < next) next = s->idle.head->since_ns + idle_ns;
 	/* The lists may have changed while time_out() had given up the lock, and then `now` is old: that only makes the next look come sooner. */
 	int64_t ms = (next - now) / SP_NS_PER_MS + 1;

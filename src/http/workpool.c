@@ -65,6 +65,7 @@ struct sp_workpool *sp_workpool_start(const char *name, int threads, size_t queu
 	if (e) {
 		sp_fail(err, SP_E_LIMIT, e, "start thread %d of %s", p->nthreads + 1, name);
 		sp_workpool_stop(p, true);
+		sp_workpool_free(p);
 		return NULL;
 	}
 	return p;
@@ -94,6 +95,13 @@ void sp_workpool_stop(struct sp_workpool *p, bool drop)
 	pthread_cond_broadcast(&p->cv);
 	pthread_mutex_unlock(&p->mu);
 	for (int i = 0; i < p->nthreads; i++) pthread_join(p->threads[i], NULL);
+	p->nthreads = 0;
+}
+
+void sp_workpool_free(struct sp_workpool *p)
+{
+	if (!p) return;
+	SP_BUG_ON(p->nthreads);
 	pthread_cond_destroy(&p->cv);
 	pthread_mutex_destroy(&p->mu);
 	free(p);

@@ -19,7 +19,9 @@ struct sp_work {
 struct sp_workpool *sp_workpool_start(const char *name, int threads, size_t queue_max, struct sp_err *err) SP_MUSTCHECK;
 /* Any thread. false: the bound is reached or the pool is stopping; w stays the caller's. */
 bool sp_workpool_push(struct sp_workpool *p, struct sp_work *w) SP_MUSTCHECK;
-/* Waits for what runs, then frees. What waits is run first, or with drop left alone (its owners must know how to find it). Not from a thread of the pool. NULL is fine. */
+/* Waits for what runs. What waits is run first, or with drop left alone (its owners must know how to find it). Once; not from a thread of the pool. NULL is fine. Afterwards pushing fails. */
 void sp_workpool_stop(struct sp_workpool *p, bool drop);
+/* After stop, when nobody pushes any more. NULL is fine. */
+void sp_workpool_free(struct sp_workpool *p);
 
 #endif

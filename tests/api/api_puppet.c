@@ -9,6 +9,7 @@
  *   take on|off    whether deliveries are taken          → "ok"
  *   replies on|off whether ends are told to the broker   → "ok"
  *   store away|back  whether the store answers           → "ok"
+ *   stuck on|off   whether storing waits without an end  → "ok"
  *   available on|off whether languages are               → "ok"
  *   ready on|off                                         → "ok"
  *   drain          sp_api_drain_begin                    → "ok"
@@ -34,13 +35,14 @@
 static struct sp_config config;
 static struct sp_languages *languages;
 static struct sp_broker *broker;
-static atomic_bool takes = true, replies = true, away = false, available = true, ready = true, drained = false;
+static atomic_bool takes = true, replies = true, away = false, stuck = false, available = true, ready = true, drained = false;
 
 /* A store that can be away. */
 static struct sp_store *real;
 static int refuse(struct sp_err *err) { return sp_fail(err, SP_E_UNAVAILABLE, 0, "the test has taken the store away"); }
 static int f_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *out, struct sp_err *err)
 {
+	while (stuck) nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 	return away ? refuse(err) : real->ops->create(real, in, out, err);
 }
 static int f_claim(
@@ -248,14 +250,15 @@ int main(int argc, char **argv)
 			pthread_join(soon, NULL);
 			puts("ok");
 		} else if (set(line, "take", "on", &takes) || set(line, "replies", "on", &replies) || set(line, "store", "away", &away) ||
-		           set(line, "available", "on", &available) || set(line, "ready", "on", &ready)) {
+		           set(line, "stuck", "on", &stuck) || set(line, "available", "on", &available) ||
+		           set(line, "ready", "on", &ready)) {
 			puts("ok");
 		} else {
 			puts("unknown command");
 		}
 		fflush(stdout);
 	}
-	away = false;
+	away = stuck = false;
 	sp_api_stop(a, 0);
 	finish();
 	sp_broker_stop(broker);

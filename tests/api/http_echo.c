@@ -198,6 +198,8 @@ int main(int argc, char **argv)
 	        .connections_per_peer_max = (size_t)number(argc, argv, "per_peer", 0),
 	        .work_queue_max = (size_t)number(argc, argv, "queue", 10000),
 	        .request_deadline_ms = number(argc, argv, "deadline", 20000),
+	        .memory_max = (size_t)number(argc, argv, "memory", 0),
+	        .answer_deadline_ms = number(argc, argv, "answer_deadline", 60000),
 	        .idle_ms = number(argc, argv, "idle", 20000),
 	        .fault = on_fault,
 	        .gate = gate,

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The API's promises where the parts around it fail: the store is away, replies are lost, evaluations do not end, the service ends."""
+import base64
 import json
 import re
+import socket
 import threading
 import time
 
@@ -143,6 +145,20 @@ def test_store_away_after_the_row(puppet):
     assert third.result().status_code == 200
 
 
+def test_health_does_not_queue_behind_the_store(puppet):
+    """More requests than there are threads wait in a store that does not come back: whoever asks for health must not wait behind them."""
+    p = puppet()
+    until(lambda: p.get("/readyz").status_code == 200)
+    p.tell("stuck on")
+    waiting = [Call(p.eval, "node", code="hello", **{"async": True}) for _ in range(60)]
+    time.sleep(0.3)  # so that every thread is inside
+    assert p.get("/healthz", timeout=30).json() == {"status": "ok"}
+    assert p.get("/readyz", timeout=30).json() == {"status": "ready"}
+    assert not any(c.got for c in waiting)
+    p.tell("stuck off")
+    assert {c.result().status_code for c in waiting} == {202}
+
+
 def test_readiness(puppet):
     p = puppet()
     until(lambda: p.get("/readyz").status_code == 200)
@@ -257,6 +273,33 @@ def test_many_waiters(puppet):
     assert {a.status_code for a in got} == {200}
     assert len({a.json()["id"] for a in got}) == n
     assert sorted(a.json()["output"] for a in got) == sorted("hold %d" % i for i in range(n))
+
+
+def test_waiters_of_one_evaluation_share_their_answer(puppet):
+    """It is rendered once for an encoding and in memory once: twelve of their own would be far over the bound."""
+    p = puppet(http__memory_max="20MiB")
+    code = "hold" + "\x01" * 300_000
+    id = p.eval("node", code=code, **{"async": True}).json()["id"]
+    until(lambda: p.say("held") == "1")
+    wires = []
+    for i in range(12):
+        w = p.wire()
+        w.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        w.send(b"GET /v1/evaluations/%s?wait_ms=50000&encoding=%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % (id.encode(), [b"utf-8", b"base64"][i % 2]))
+        wires.append(w)
+    # A reply, not the handler's look at the store, must answer them.
+    until(lambda: p.get("/healthz").status_code == 200)
+    time.sleep(0.5)
+    assert p.say("finish") == "1"
+    time.sleep(0.5)
+    answers = [w.answer() for w in wires]
+    for w in wires:
+        w.sock.close()
+    assert [a.status for a in answers] == [200] * 12
+    assert len({a.headers["x-request-id"] for a in answers}) == 12
+    assert len({a.body for a in answers[::2]}) == len({a.body for a in answers[1::2]}) == 1
+    assert json.loads(answers[0].body)["output"] == code
+    assert base64.b64decode(json.loads(answers[1].body)["output"]).decode() == code
 
 
 def test_short_waits_end_among_long_ones(puppet):

@@ -12,7 +12,11 @@ PROGRAMS = corpus_runner.programs(languages=LANGUAGES)
 @pytest.fixture(scope="module")
 def corpus(server, request):
     """All chosen programs start at once, four requests in flight; each test waits for its own."""
-    chosen = {i.callspec.params["program"].name: i.callspec.params["program"] for i in request.session.items if getattr(i, "callspec", None) and "program" in i.callspec.params}
+    chosen = {}
+    for item in request.session.items:
+        program = item.callspec.params.get("program") if getattr(item, "callspec", None) else None
+        if isinstance(program, corpus_runner.Program):
+            chosen[program.name] = program
     c = corpus_runner.Corpus(server.url, list(chosen.values()))
     yield c
     c.close()

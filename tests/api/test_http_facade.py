@@ -287,6 +287,34 @@ def test_client_that_goes_on_sending_reads_its_413(echo):
                 assert w.answer().status == 413
 
 
+def test_refused_uploads_that_leave_harm_nobody(echo):
+    """Their sockets are read empty for a moment after their end; the number of such a socket soon is another client's."""
+    e = echo(loops=4, deadline=3000)
+    ends = threading.Event()
+
+    def leave():
+        while not ends.is_set():
+            with e.wire() as w:
+                w.send(b"POST /small HTTP/1.1\r\n" + H + b"Content-Length: 100000\r\n\r\nab")
+
+    def ask():
+        for _ in range(700):
+            with e.wire() as w:
+                w.send(b"GET / HTTP/1.1\r\n" + H + b"Connection: close\r\n\r\n")
+                statuses.append(w.answer().status)
+
+    statuses = []
+    leavers, askers = [threading.Thread(target=leave) for _ in range(3)], [threading.Thread(target=ask) for _ in range(3)]
+    for t in leavers + askers:
+        t.start()
+    for t in askers:
+        t.join()
+    ends.set()
+    for t in leavers:
+        t.join()
+    assert statuses == [200] * 2100
+
+
 def test_large_body(echo):
     server = echo()
     body = bytes(range(256)) * (8 << 12)
@@ -501,6 +529,72 @@ def test_connection_bound_by_peer(echo):
         assert other.alive()
     for w in wires:
         w.sock.close()
+
+
+def test_memory_bound_of_bodies(echo):
+    server = echo(memory=4 << 20)
+    first, second = b"1" * 1_900_000, b"2" * 2_400_000
+    with server.wire() as one:
+        one.send(post(body=first)[:-1])
+        # Refused before the body once the first has arrived, also with a length that is not declared.
+        until(lambda: posts(server, post(body=second)[:-len(second)]) == 503)
+        chunked = b"POST /echo HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(second) + second
+        assert posts(server, chunked) == 503
+        one.send(first[-1:])
+        a = one.answer()
+        assert (a.status, a.body) == (200, first)
+        assert one.alive()
+        until(lambda: posts(server, post(body=first)) == 200)
+
+
+def posts(server, data):
+    """The status of the answer; the client may be refused before it has sent all."""
+    with server.wire() as w:
+        try:
+            w.send(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        if data.endswith(b"\r\n\r\n"):
+            w.half_close()
+        try:
+            return w.answer().status
+        except (EOFError, ConnectionResetError):
+            return None
+
+
+def test_memory_bound_of_unread_answers(echo):
+    server = echo(memory=16 << 20)
+    with server.wire() as lazy:
+        lazy.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.send(post(body=b"1" * 7_000_000))
+        # There is room for this body, but then none for its echo.
+        until(lambda: posts(server, post(body=b"2" * 2_000_000)) == 503)
+        with server.wire() as w:
+            w.send(post(body=b"2" * 2_000_000))
+            a = w.answer()
+            assert (a.status, a.headers["content-type"], "x-clean" in a.headers) == (503, "application/json", False)
+            assert b"no room for the answer" in a.body and w.alive()
+    until(lambda: posts(server, post(body=b"2" * 2_000_000)) == 200)
+
+
+def test_client_that_reads_too_slowly(echo):
+    """Reading a little now and then does not hold an answer in memory for ever."""
+    server = echo(answer_deadline=1000, deadline=300000, idle=300000)
+    body = b"1" * 7_000_000
+    with server.wire() as slow:
+        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.send(post(body=body))
+        read = [slow.sock.recv(100)]
+
+        def is_over():
+            read.append(slow.sock.recv(100))
+            return server.stats()["done"]
+
+        until(is_over)
+        assert len(b"".join(read)) < len(body)
+    with server.wire() as w:
+        w.send(post(body=body))
+        assert w.answer().body == body
 
 
 def test_work_queue_bound(echo):

@@ -8,7 +8,8 @@
  *
  * SERAPIS_TEST_UID=U: the box is started as this user, without root (and with --unsafe-rootless, as most tests use several slots). Then
  * SERAPIS_TEST_ENFORCED says what the host can enforce so, as names like "seccomp,net"; test_run asserts that it is exactly this, and a test whose
- * subject is not enforced has nothing to look at: it begins with bx_enforces().
+ * subject is not enforced asserts that nothing is claimed: it begins with bx_enforces(). SERAPIS_TEST_CGROUP=DIRECTORY: a cgroup v2 that was
+ * delegated to that user, and that the box is started in.
  */
 #ifndef SP_TEST_BOXCLIENT_H
 #define SP_TEST_BOXCLIENT_H

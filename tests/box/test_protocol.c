@@ -531,6 +531,7 @@ static void policies_are_read_strictly(void **state)
 	start_fails("ids 65000 1000\n", "the box's ids 65000 to 65999 are not free: /etc/passwd gives 65534 to nobody");
 	start_fails("ids 1900000000 10\n", "10 ids are too few for 64 slots");
 	start_fails("ids 100000 4294967295\n", ":1: ids are written \"ids START COUNT\"");
+	start_fails("unsafe_rootless no\n", ":1: unsafe_rootless has no value");
 	start_fails("root host dir /srv\n", ":1: root name \"host\" is taken");
 	start_fails("root ../x dir /srv\n", ":1: root name");
 	start_fails("root a dir relative\n", ":1: the root's path must be absolute");

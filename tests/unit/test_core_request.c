@@ -112,7 +112,7 @@ static const struct refusal refusals[] = {
         {"{'code':'','limits':{'open_files':3}}", "invalid_field", "/limits/open_files", "at least 4"},
         {"{'code':'','limits':{'files_bytes':1}}", "invalid_field", "/limits/files_bytes", "at least 65536"},
         {"{'code':'','limits':{'output_bytes':0}}", "invalid_field", "/limits/output_bytes", "at least 1"},
-        {"{'code':'','limits':{'output_bytes':16777217}}", "limit_too_large", "/limits/output_bytes", "16777216"},
+        {"{'code':'','limits':{'output_bytes':4194305}}", "limit_too_large", "/limits/output_bytes", "4194304"},
         {"{'code':'','limits':{'compile_wall_ms':120001}}", "limit_too_large", "/limits/compile_wall_ms", "120000"},
 
         {"{'code':'','expected_output':1}", "invalid_field", "/expected_output", "must be a string"},
