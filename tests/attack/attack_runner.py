@@ -247,7 +247,8 @@ class Baseline:
         for role, pid in self.tree():
             try:
                 facts[f"process {role}"] += 1
-                facts[f"fds {role}"] += len(os.listdir(f"/proc/{pid}/fd"))
+                # The store opens connections to its file as it needs them, up to a bound; they are not the run's.
+                facts[f"fds {role}"] += sum(".db" not in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
                 # Those that share the host's mounts are looked at below: others on the machine may mount things meanwhile.
                 if os.readlink(f"/proc/{pid}/ns/mnt") != host:
                     facts[f"mounts {role}"] += len(pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
