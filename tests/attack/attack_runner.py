@@ -242,12 +242,16 @@ class Baseline:
 
     def look(self):
         facts = collections.Counter()
+        host = os.readlink("/proc/self/ns/mnt")
         spaces = collections.defaultdict(set)
         for role, pid in self.tree():
             try:
                 facts[f"process {role}"] += 1
-                facts[f"fds {role}"] += len(os.listdir(f"/proc/{pid}/fd"))
-                facts[f"mounts {role}"] += len(pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
+                # The store opens connections to its file as it needs them, up to a bound; they are not the run's.
+                facts[f"fds {role}"] += sum(".db" not in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+                # Those that share the host's mounts are looked at below: others on the machine may mount things meanwhile.
+                if os.readlink(f"/proc/{pid}/ns/mnt") != host:
+                    facts[f"mounts {role}"] += len(pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
                 facts[f"threads {role}"] += len(os.listdir(f"/proc/{pid}/task"))
                 for name in os.listdir(f"/proc/{pid}/ns"):
                     spaces[name].add(os.readlink(f"/proc/{pid}/ns/{name}"))
@@ -261,15 +265,15 @@ class Baseline:
                     if d.is_dir():
                         facts[f"cgroups {controller}"] += 1
                         facts[f"tasks {controller}"] += len((d / "cgroup.procs").read_text().split())
-        facts["host mounts"] = len(pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
+        facts["our mounts on the host"] = pathlib.Path("/proc/self/mountinfo").read_text().count("serapis")
         return dict(facts)
 
     def host(self):
         """What of the host no attack may change."""
         out = {f: pathlib.Path(f).read_text() for f in ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/kernel/randomize_va_space", "/etc/passwd", "/proc/sys/net/ipv4/ip_forward")}
-        for f in ("/usr/bin/gcc", "/bin/sh", "/usr/bin/env", "/etc/ld.so.cache", "/usr/share", "/tmp"):
+        for f in ("/usr/bin/gcc", "/bin/sh", "/usr/bin/env", "/usr/bin/python3"):
             s = os.stat(f)
-            out[f] = (s.st_ino, s.st_mode, s.st_uid, s.st_size, s.st_mtime_ns if f != "/tmp" else 0)
+            out[f] = (s.st_ino, s.st_mode, s.st_uid, s.st_size, s.st_mtime_ns)
         for kind in ("shm", "sem", "msg"):
             rows = pathlib.Path(f"/proc/sysvipc/{kind}").read_text().splitlines()
             out[kind] = [r for r in rows if str(BARE_UID) in r.split()]
