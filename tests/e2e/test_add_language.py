@@ -85,10 +85,10 @@ def test_doctor_takes_a_missing_language_for_no_fault(tmp_path):
 
 
 # Found by the name that people and files have for it.
-@pytest.mark.parametrize("alias,program", [
+@pytest.mark.parametrize("alias,code", [
     ("py", "print('hi')"), ("sh", "echo hi"), ("pl", 'print "hi\\n"'), ("php", "<?php echo 'hi', PHP_EOL;"), ("lua", "print('hi')"), ("js", "console.log('hi')"), ("rb", "puts 'hi'")])
-def test_aliases(service, alias, program):
-    assert service.eval(alias, code=program).json()["output"] == "hi\n"
+def test_aliases(service, alias, code):
+    assert service.eval(alias, code=code).json()["output"] == "hi\n"
 
 
 def test_extensions_are_aliases():
