@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from support.service import SERAPIS, SOURCE, Service
+from support.service import LONG, SERAPIS, SOURCE, Service
 
 PAGE = (SOURCE / "docs" / "languages.md").read_text()
 KLINGON = 'id: klingon\nname: Klingon\nsource: main.k\nrun: [tlhIngan, "{entry}"]\nversion: {command: [tlhIngan, --version], pattern: "([0-9]+)"}\n'
@@ -85,10 +85,29 @@ def test_doctor_takes_a_missing_language_for_no_fault(tmp_path):
 
 
 # Found by the name that people and files have for it.
-@pytest.mark.parametrize("alias,program", [
+@pytest.mark.parametrize("alias,code", [
     ("py", "print('hi')"), ("sh", "echo hi"), ("pl", 'print "hi\\n"'), ("php", "<?php echo 'hi', PHP_EOL;"), ("lua", "print('hi')"), ("js", "console.log('hi')"), ("rb", "puts 'hi'")])
-def test_aliases(service, alias, program):
-    assert service.eval(alias, code=program).json()["output"] == "hi\n"
+def test_aliases(service, alias, code):
+    assert service.eval(alias, code=code).json()["output"] == "hi\n"
+
+
+HELLO = {"bash": "echo hi", "c": '#include <stdio.h>\nint main(void) { puts("hi"); }', "lua": "print('hi')", "node": "console.log('hi')", "perl": 'print "hi\\n"', "php": "<?php echo 'hi', PHP_EOL;", "python": "print('hi')", "ruby": "puts 'hi'"}
+HELLO_LONG = {"go": 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hi") }', "java": 'public class Main { public static void main(String[] a) { System.out.println("hi"); } }'}
+
+
+@pytest.mark.parametrize("language", [*HELLO, *(HELLO_LONG if LONG else [])])
+def test_memory_min_is_enough(service, language):
+    needed = {d["id"]: d for d in map(yaml.safe_load, (f.read_text() for f in SHIPPED.iterdir()))}[language]["memory_min"]
+    assert re.fullmatch(r"[0-9]+MiB", needed)
+    code, least = {**HELLO, **HELLO_LONG}[language], int(needed[:-3]) << 20
+    answer = service.eval(language, code=code, limits={"memory_bytes": least}).json()
+    assert (answer["verdict"], answer["output"]) == ("ok", "hi\n"), answer
+    refused = service.eval(language, code=code, limits={"memory_bytes": least - (1 << 20)})
+    assert refused.status_code == 422 and "/limits/memory_bytes" in refused.text, refused.text
+
+
+def test_every_shipped_language_is_tried_here():
+    assert {*HELLO, *HELLO_LONG} == {f.stem for f in SHIPPED.iterdir()}
 
 
 def test_extensions_are_aliases():

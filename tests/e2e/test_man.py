@@ -80,7 +80,7 @@ def test_every_setting_of_the_policy_is_named():
 
 
 # What the chapter SYSTEM CALLS promises to people who wonder, tried.
-@pytest.mark.parametrize("program,output", [
+@pytest.mark.parametrize("script,output", [
     ("ulimit -c; ulimit -c 0 2>&1", "0\nmain.sh: line 1: ulimit: core file size: cannot modify limit: Operation not permitted\n"),
     ("""echo 'int main(void) { return 0; }' >x.c; gcc -fsanitize=leak x.c && ./a.out 2>&1 | grep -o 'LeakSanitizer has encountered a fatal error'""", "LeakSanitizer has encountered a fatal error\n"),
     ("""echo 'int main(void) { return 0; }' >x.c; gcc -fsanitize=address x.c; ./a.out 2>&1 | grep -o 'setrlimit() failed'; ASAN_OPTIONS=disable_coredump=0:detect_leaks=0 ./a.out && echo fine""",
@@ -88,5 +88,5 @@ def test_every_setting_of_the_policy_is_named():
     ("setarch -R true 2>&1 | grep -o 'Operation not permitted'", "Operation not permitted\n"),
     ("unshare -U true 2>&1", "unshare: unshare failed: Operation not permitted\n"),
 ], ids=["core-limit", "leak-sanitizer", "address-sanitizer", "personality", "namespaces"])
-def test_what_the_page_says_of_tools(server, program, output):
-    assert server.eval("bash", code=program).json()["output"] == output
+def test_what_the_page_says_of_tools(server, script, output):
+    assert server.eval("bash", code=script).json()["output"] == output

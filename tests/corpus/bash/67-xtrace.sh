@@ -1,4 +1,6 @@
 set -x
 x=1
-echo $x | cat
+echo $x
+y=$(echo "from a subshell")
+[[ $y == from* ]] && echo "$y"
 set +x

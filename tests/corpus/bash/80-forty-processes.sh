@@ -1,4 +1,3 @@
 for i in {1..40}; do sleep 0.2 & done
 wait
-jobs
 echo done
