@@ -528,7 +528,8 @@ static void policies_are_read_strictly(void **state)
 	start_fails("wall_max soon\n", ":1: wall_max has no value, or one that is not acceptable");
 	start_fails("memory_max 1\n", ":1: memory_max has no value, or one that is not acceptable");
 	start_fails("ids 0 65536\n", ":1: ids are written \"ids START COUNT\"");
-	start_fails("ids 65000 1000\n", "the box's ids 65000 to 65999 are not free: /etc/passwd gives 65534 to nobody");
+	/* Without root the ids of the policy are not used, hence not looked up. */
+	if (!bx_test_uid()) start_fails("ids 65000 1000\n", "the box's ids 65000 to 65999 are not free: /etc/passwd gives 65534 to nobody");
 	start_fails("ids 1900000000 10\n", "10 ids are too few for 64 slots");
 	start_fails("ids 100000 4294967295\n", ":1: ids are written \"ids START COUNT\"");
 	start_fails("unsafe_rootless no\n", ":1: unsafe_rootless has no value");
