@@ -21,14 +21,15 @@ LONG = os.environ.get("SERAPIS_LONG") == "1"
 
 
 def wait_for(what, seconds, text, pause=0.02):
-    """Calls `what` until it answers something true. The bound only turns a hang into a failure; no test depends on how long it takes."""
+    """Calls `what` until it answers something true. The bound only turns a hang into a failure; no test depends on how long it takes.
+    `text`, or what calling it answers, says what was waited for."""
     end = time.monotonic() + seconds
     while True:
         got = what()
         if got:
             return got
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {text}")
+            raise AssertionError(f"not within {seconds} s: {text() if callable(text) else text}")
         time.sleep(pause)
 
 
@@ -58,6 +59,15 @@ def descendants(pid, table=None):
         found += children
         frontier += children
     return found
+
+
+def adopts_orphans():
+    """The pid that becomes the parent of a process of ours whose parent ended: 1, or a subreaper above us."""
+    sleeper = int(subprocess.run(["/bin/sh", "-c", "sleep 60 >/dev/null & echo $!"], stdout=subprocess.PIPE, check=True).stdout)
+    try:
+        return processes()[sleeper][0]
+    finally:
+        os.kill(sleeper, signal.SIGKILL)
 
 
 def cgroup_dirs():
