@@ -215,13 +215,18 @@ static int load_file(struct sp_config *c, const char *path, struct sp_err *err)
 
 static int load_env(struct sp_config *c, char *const *env, struct sp_err *err)
 {
-	const char *all[SP_CONFIG_ROWS_MAX + 1];
-	size_t n = sp_options_count;
+	const char *all[2 * SP_CONFIG_ROWS_MAX];
+	size_t rows[2 * SP_CONFIG_ROWS_MAX], n = 0;
 	char mine[SP_CONFIG_ROWS_MAX][NAME_MAX_];
+	bool seen[SP_CONFIG_ROWS_MAX] = {false};
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < sp_options_count; i++) {
 		env_name(sp_options[i].key, mine[i]);
-		all[i] = mine[i] + strlen(PREFIX);
+		rows[n] = i;
+		all[n++] = mine[i] + strlen(PREFIX);
+		if (!sp_options[i].env) continue;
+		rows[n] = i;
+		all[n++] = sp_options[i].env + strlen(PREFIX);
 	}
 	for (; env && *env; env++) {
 		size_t len = strcspn(*env, "=");
@@ -235,8 +240,13 @@ static int load_env(struct sp_config *c, char *const *env, struct sp_err *err)
 		if (!near) continue;
 		if (strcmp(near, name + strlen(PREFIX)) != 0)
 			return sp_fail(err, SP_E_INVALID, 0, "%s: no such option; did you mean " PREFIX "%s?", where, near);
-		size_t i = 0;
-		while (all[i] != near) i++;
+		size_t at = 0;
+		while (all[at] != near) at++;
+		size_t i = rows[at];
+		if (seen[i])
+			return sp_fail(err, SP_E_INVALID, 0, "%s: %s%s and %s mean the same setting; set one of them", where, PREFIX,
+			        mine[i] + strlen(PREFIX), sp_options[i].env);
+		seen[i] = sp_options[i].env != NULL;
 		if (set(c, i, *env + len + 1, SP_ORIGIN_ENV, where, err)) return -1;
 	}
 	return 0;
@@ -249,6 +259,21 @@ static int over(struct sp_err *err, const char *name, int64_t dflt, int64_t max,
 	sp_autofree char *d = sp_option_format(kind, dflt);
 	sp_autofree char *m = sp_option_format(kind, max);
 	return sp_fail(err, SP_E_INVALID, 0, "limits.default.%s is %s, over limits.max.%s, which is %s", name, d, name, m);
+}
+
+static int outlives(struct sp_err *err, const char *name, int64_t ms, int64_t rows_ms)
+{
+	sp_autofree char *v = sp_option_format(SP_KIND_DURATION, ms);
+	sp_autofree char *rows = sp_option_format(SP_KIND_DURATION, rows_ms);
+	return sp_fail(err, SP_E_INVALID, 0, "%s is %s, over retention.rows, which is %s", name, v, rows);
+}
+
+static bool is_address(const char *s)
+{
+	const char *colon = strrchr(s, ':');
+	int64_t port;
+
+	return colon && colon[1] && !colon[1 + strspn(colon + 1, "0123456789")] && sp_parse_bytes(colon + 1, &port) && port <= 65535;
 }
 
 /* Every option alone is within its bounds; these are the combinations that cannot work. */
@@ -269,10 +294,13 @@ static int check(const struct sp_config *c, struct sp_err *err)
 		        "lease.renew (%" PRId64 " ms) is over half of lease.duration (%" PRId64
 		        " ms): one late renewal would lose every lease",
 		        c->lease_renew_ms, c->lease_ms);
-	const char *colon = strrchr(c->http_listen, ':');
-	int64_t port;
-	if (!colon || !colon[1] || colon[1 + strspn(colon + 1, "0123456789")] || !sp_parse_bytes(colon + 1, &port) || port > 65535)
-		return sp_fail(err, SP_E_INVALID, 0, "http.listen: \"%.60s\" is not host:port", c->http_listen);
+	if (!is_address(c->http_listen)) return sp_fail(err, SP_E_INVALID, 0, "http.listen: \"%.60s\" is not host:port", c->http_listen);
+	if (*c->http_metrics_listen && !is_address(c->http_metrics_listen))
+		return sp_fail(err, SP_E_INVALID, 0, "http.metrics_listen: \"%.60s\" is not host:port", c->http_metrics_listen);
+	/* What an evaluation leaves behind goes before it does; and a key that is remembered names a row that is there. */
+	if (c->retention_data_ms > c->retention_rows_ms) return outlives(err, "retention.data", c->retention_data_ms, c->retention_rows_ms);
+	if (c->idempotency_keep_ms > c->retention_rows_ms)
+		return outlives(err, "idempotency.keep", c->idempotency_keep_ms, c->retention_rows_ms);
 	return 0;
 }
 

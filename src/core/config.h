@@ -23,9 +23,15 @@ struct sp_config {
 	char *log_level, *log_format; /* debug|info|warn|error; auto|json|text */
 	char *http_listen; /* host:port; port 0 picks a free one */
 	char *http_port_file; /* the real port is written here once the server accepts; "" = no */
+	char *http_metrics_listen; /* host:port of a listener for /metrics alone; "" = none */
+	char *http_trusted_proxies, *http_cors_origins; /* lists with commas; "" = none */
+	char *auth_signup; /* open|admin|off */
+	char *auth_admin_key_file; /* "" = none */
 	char *evaluator_id; /* "" = host name and pid */
 	int64_t http_sync_wait_max_ms, http_body_max_bytes, http_connections_max, http_memory_max_bytes, http_request_deadline_ms,
 	        http_threads;
+	int64_t auth_rate_per_minute, auth_max_waiting, auth_max_running; /* of a key that has none of its own */
+	int64_t retention_rows_ms, retention_data_ms, idempotency_keep_ms;
 	int64_t slots; /* 0: one a core */
 	int64_t queue_max_waiting, queue_memory_ids;
 	int64_t lease_ms, lease_renew_ms, max_lost, janitor_ms;

@@ -14,6 +14,7 @@ struct sp_option {
 	size_t offset; /* in struct sp_config: char * or int64_t */
 	int64_t min, max; /* numbers, durations in ms, bytes */
 	const char *choices; /* "a|b|c" */
+	const char *env; /* another variable that sets it, beside the one made from the key; NULL: none */
 	bool reload; /* SIGHUP may change it */
 	const char *help;
 };

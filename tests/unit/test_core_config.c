@@ -45,6 +45,10 @@ static void defaults(void **state)
 	assert_int_equal(c.http_sync_wait_max_ms, 50000);
 	assert_int_equal(c.http_body_max_bytes, 8 << 20);
 	assert_int_equal(c.queue_max_waiting, 50000);
+	assert_string_equal(c.auth_signup, "admin");
+	assert_int_equal(c.retention_rows_ms, INT64_C(30) * 86400000);
+	assert_int_equal(c.retention_data_ms, INT64_C(7) * 86400000);
+	assert_int_equal(c.idempotency_keep_ms, 86400000);
 	assert_int_equal(c.lease_ms, 15000);
 	assert_int_equal(c.lease_renew_ms, 5000);
 	assert_int_equal(c.max_lost, 3);
@@ -140,6 +144,13 @@ static void refused_values(void **state)
 	        {"http.listen", "localhost:", "is not host:port"},
 	        {"http.listen", "localhost:http", "is not host:port"},
 	        {"http.listen", "localhost:65536", "is not host:port"},
+	        {"http.metrics_listen", "9090", "http.metrics_listen: \"9090\" is not host:port"},
+	        {"auth.signup", "yes", "\"yes\" is not one of open|admin|off"},
+	        {"auth.rate_per_minute", "0", "between 1 and 10000000"},
+	        {"retention.rows", "1w", "\"1w\" is not a duration such as 15s"},
+	        {"retention.rows", "3651d", "between 1s and 3650d"},
+	        {"retention.data", "31d", "retention.data is 31d, over retention.rows, which is 30d"},
+	        {"retention.rows", "12h", "retention.data is 7d, over retention.rows, which is 12h"},
 	};
 	for (size_t i = 0; i < SP_COUNT(rows); i++) {
 		struct sp_config c;
@@ -169,6 +180,11 @@ static void accepted_values(void **state)
 	        {"log.format", "text", "text"},
 	        {"http.listen", "localhost:0", "localhost:0"},
 	        {"user", "nobody", "nobody"},
+	        {"http.metrics_listen", "127.0.0.1:9090", "127.0.0.1:9090"},
+	        {"retention.rows", "3650d", "3650d"},
+	        {"retention.rows", "192h", "8d"},
+	        {"idempotency.keep", "30d", "30d"},
+	        {"idempotency.keep", "25h", "25h"},
 	};
 	for (size_t i = 0; i < SP_COUNT(rows); i++) {
 		struct sp_config c;
@@ -239,6 +255,28 @@ static void environment(void **state)
 	sp_config_fini(&c);
 }
 
+/* One setting has a second, shorter variable. */
+static void second_variable(void **state)
+{
+	struct sp_config c;
+	struct sp_err err = {0};
+	char *short_[] = {(char *)(uintptr_t) "SERAPIS_ADMIN_KEY_FILE=/run/key", NULL};
+	char *long_[] = {(char *)(uintptr_t) "SERAPIS_AUTH_ADMIN_KEY_FILE=/run/key", NULL};
+	char *both[] = {(char *)(uintptr_t) "SERAPIS_ADMIN_KEY_FILE=/a", (char *)(uintptr_t) "SERAPIS_AUTH_ADMIN_KEY_FILE=/b", NULL};
+	char *typo[] = {(char *)(uintptr_t) "SERAPIS_ADMINKEY_FILE=/a", NULL};
+
+	if (sp_config_load(&c, "/dev/null", short_, NULL, 0, &err)) fail_msg("%s", err.msg);
+	assert_row(&c, "auth.admin_key_file", "/run/key", SP_ORIGIN_ENV);
+	sp_config_fini(&c);
+	if (sp_config_load(&c, "/dev/null", long_, NULL, 0, &err)) fail_msg("%s", err.msg);
+	assert_row(&c, "auth.admin_key_file", "/run/key", SP_ORIGIN_ENV);
+	sp_config_fini(&c);
+	assert_int_equal(sp_config_load(&c, "/dev/null", both, NULL, 0, &err), -1);
+	assert_contains(err.msg, "SERAPIS_AUTH_ADMIN_KEY_FILE and SERAPIS_ADMIN_KEY_FILE mean the same setting");
+	assert_int_equal(sp_config_load(&c, "/dev/null", typo, NULL, 0, &err), -1);
+	assert_contains(err.msg, "did you mean SERAPIS_ADMIN_KEY_FILE?");
+}
+
 /* Flags and variables are made from keys, so no two keys may make the same; and no option may look like a misspelling of another's variable. */
 static void names_are_unique(void **state)
 {
@@ -296,6 +334,7 @@ int main(void)
 	        cmocka_unit_test(accepted_values),
 	        cmocka_unit_test(refused_files),
 	        cmocka_unit_test(environment),
+	        cmocka_unit_test(second_variable),
 	        cmocka_unit_test(names_are_unique),
 	        cmocka_unit_test(places),
 	};
