@@ -16,6 +16,8 @@
 #include "base/data.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/ended.h"
+#include "core/load.h"
 #include "core/request.h"
 #include "core/result.h"
 
@@ -45,6 +47,14 @@ static void reply_stored(struct sp_http_request *r, const struct sp_stored *s, e
 
 	reply_evaluation(r, s, encoding, created_here, &t);
 	sp_http_text_unref(t);
+}
+
+static void note_evaluation(struct sp_http_request *r, const struct sp_id *id)
+{
+	char text[SP_ID_TEXT];
+
+	sp_id_text(id, text);
+	sp_http_set_note(r, SP_HTTP_NOTE_EVALUATION, text);
 }
 
 static void reply_absent(struct sp_http_request *r, const char *id)
@@ -222,7 +232,11 @@ static bool store_request(
 	struct sp_err err = {0};
 
 	in.request.p = text;
-	if (sp_store_create(a->parts.store, &in, out, &err) == 0) return true;
+	if (sp_store_create(a->parts.store, &in, out, &err) == 0) {
+		sp_metric_count(SP_M_ACCEPTED, req->language->id, sp_class_name(req->class_));
+		sp_load_arrived(req->class_);
+		return true;
+	}
 	if (err.code == SP_E_LIMIT) {
 		struct sp_problems ps = {0};
 		sp_problem_add(&ps, 503, "queue_full", NULL, NULL, json_integer(in.max_waiting),
@@ -265,6 +279,7 @@ void sp_api_post_eval(struct sp_http_request *r, void *api)
 	enum sp_class class_ = req.class_;
 	sp_request_fini(&req);
 	if (!ok) return;
+	note_evaluation(r, &s.row.id);
 
 	if (waits) wait_for(a, r, &s.row, encoding, true, wait_ms);
 	publish(a, &s.row.id, class_, waits);
@@ -288,6 +303,7 @@ void sp_api_get_evaluation(struct sp_http_request *r, void *api)
 		reply_absent(r, text);
 		return;
 	}
+	note_evaluation(r, &id);
 	if (sp_store_get(a->parts.store, &id, true, &s, &err) < 0) {
 		if (err.code == SP_E_NOT_FOUND) {
 			reply_absent(r, text);
