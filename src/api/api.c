@@ -40,7 +40,7 @@ static bool gate(struct sp_http_request *r, void *cls)
 	return false;
 }
 
-static void fault(struct sp_http_request *r, enum sp_http_fault what, int64_t limit, const char *text, void *cls)
+void sp_api_fault(struct sp_http_request *r, enum sp_http_fault what, int64_t limit, const char *text, void *cls)
 {
 	struct sp_problems ps = {0};
 
@@ -78,23 +78,30 @@ static void fault(struct sp_http_request *r, enum sp_http_fault what, int64_t li
 	sp_api_reply_problems(r, &ps);
 }
 
-static void done(struct sp_http_request *r, int status, int64_t duration_ns, void *cls)
+void sp_api_done(struct sp_http_request *r, int status, int64_t duration_ns, void *cls)
 {
 	const struct sp_http_route *route = sp_http_route_of(r);
-	/* Probes come every few seconds for ever. */
-	bool probe = route && status == 200 && (route->handler == sp_api_healthz || route->handler == sp_api_readyz);
+	/* Probes and scrapes come every few seconds for ever. */
+	bool probe = route && status == 200 &&
+	             (route->handler == sp_api_healthz || route->handler == sp_api_readyz || route->handler == sp_api_get_metrics);
+
+	sp_api_count_request(r, status, duration_ns);
+	enum sp_log_level level = probe ? SP_LOG_DEBUG : SP_LOG_INFO;
+	if (!sp_log_on(level)) return;
 
 	/* The path without the query; status null: the client left before the answer. */
-	const struct sp_log_field fields[] = {
+	struct sp_log_field fields[8] = {
 	        SP_S("request_id", sp_http_request_id(r)),
 	        SP_S("method", sp_http_method(r)),
 	        SP_S("path", sp_http_path(r)),
 	        SP_I("http_status", status),
 	        SP_MS("total_ms", duration_ns),
-	        {.name = NULL},
 	};
-	enum sp_log_level level = probe ? SP_LOG_DEBUG : SP_LOG_INFO;
-	if (sp_log_on(level)) sp_log_write(level, "http", status ? "request" : "request without answer", fields);
+	size_t n = 5;
+	const char *evaluation = sp_http_note(r, SP_HTTP_NOTE_EVALUATION), *user = sp_http_note(r, SP_HTTP_NOTE_USER);
+	if (evaluation) fields[n++] = (struct sp_log_field)SP_S("evaluation_id", evaluation);
+	if (user) fields[n++] = (struct sp_log_field)SP_S("user_id", user);
+	sp_log_write(level, "http", status ? "request" : "request without answer", fields);
 }
 
 static void on_reply(void *cls, const struct sp_id *id)
@@ -108,19 +115,19 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 	const struct sp_config *c = a->parts.config;
 	struct sp_http_route own[] = {
 	        {"POST", "/v1/eval/{language}", (size_t)c->http_body_max_bytes, sp_api_post_eval, a},
-	        {"GET", "/v1/evaluations/{id}", 0, sp_api_get_evaluation, a},
-	        {"GET", "/v1/languages", 0, sp_api_get_languages, a},
-	        {"GET", "/healthz", 0, sp_api_healthz, a, .urgent = true},
-	        {"GET", "/readyz", 0, sp_api_readyz, a, .urgent = true},
+	        {"GET", "/v1/evaluations/{id}", 0, sp_api_get_evaluation, a}, {"GET", "/v1/languages", 0, sp_api_get_languages, a},
+	        {"GET", "/healthz", 0, sp_api_healthz, a, .urgent = true}, {"GET", "/readyz", 0, sp_api_readyz, a, .urgent = true},
+	        {"GET", "/metrics", 0, sp_api_get_metrics, a}, /* the last: not here when it has a port of its own */
 	};
+	size_t n = SP_COUNT(own) - (*c->http_metrics_listen ? 1 : 0);
 	SP_BUG_ON(SP_COUNT(own) + sp_api_page_nroutes > SP_COUNT(a->routes));
-	memcpy(a->routes, own, sizeof(own));
-	memcpy(a->routes + SP_COUNT(own), sp_api_page_routes, sp_api_page_nroutes * sizeof(own[0]));
+	memcpy(a->routes, own, n * sizeof(own[0]));
+	memcpy(a->routes + n, sp_api_page_routes, sp_api_page_nroutes * sizeof(own[0]));
 
 	struct sp_http_options opt = {
 	        .listen = c->http_listen,
 	        .routes = a->routes,
-	        .nroutes = SP_COUNT(own) + sp_api_page_nroutes,
+	        .nroutes = n + sp_api_page_nroutes,
 	        .loop_threads = (int)c->http_threads,
 	        .work_threads = WORK_THREADS,
 	        .connections_max = (size_t)c->http_connections_max,
@@ -129,9 +136,9 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 	        .memory_max = (size_t)c->http_memory_max_bytes,
 	        .answer_deadline_ms = ANSWER_MS,
 	        .idle_ms = IDLE_MS,
-	        .fault = fault,
+	        .fault = sp_api_fault,
 	        .gate = gate,
-	        .done = done,
+	        .done = sp_api_done,
 	        .cls = a,
 	};
 	a->server = sp_http_start(&opt, err);
@@ -140,6 +147,7 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 
 static void api_free(struct sp_api *a)
 {
+	sp_api_metrics_stop(a);
 	sp_waiters_free(a->waiters);
 	pthread_rwlock_destroy(&a->parts_lock);
 	free(a->frozen);
@@ -155,6 +163,7 @@ struct sp_api *sp_api_start(const struct sp_api_parts *parts, struct sp_err *err
 	pthread_rwlock_init(&a->parts_lock, NULL);
 	sp_api_page_init();
 	if (!(a->waiters = sp_waiters_start(parts->store, sp_api_answer_waiter, a, err))) goto fail;
+	if (sp_api_metrics_start(a, err) < 0) goto fail;
 	sp_broker_set_on_reply(parts->broker, on_reply, a);
 	if (start_server(a, err) < 0) {
 		sp_broker_set_on_reply(parts->broker, NULL, NULL);

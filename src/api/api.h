@@ -11,7 +11,7 @@
 struct sp_api;
 
 struct sp_api_parts { /* all borrowed, must outlive the API */
-	const struct sp_config *config;
+	const struct sp_config *config; /* as loaded; what a reload may change is read from the newest (sp_config_hold) */
 	const struct sp_languages *languages;
 	struct sp_store *store;
 	struct sp_broker *broker;

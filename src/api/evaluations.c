@@ -16,6 +16,8 @@
 #include "base/data.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/ended.h"
+#include "core/load.h"
 #include "core/request.h"
 #include "core/result.h"
 
@@ -45,6 +47,14 @@ static void reply_stored(struct sp_http_request *r, const struct sp_stored *s, e
 
 	reply_evaluation(r, s, encoding, created_here, &t);
 	sp_http_text_unref(t);
+}
+
+static void note_evaluation(struct sp_http_request *r, const struct sp_id *id)
+{
+	char text[SP_ID_TEXT];
+
+	sp_id_text(id, text);
+	sp_http_set_note(r, SP_HTTP_NOTE_EVALUATION, text);
 }
 
 static void reply_absent(struct sp_http_request *r, const char *id)
@@ -175,15 +185,16 @@ static bool is_available(struct sp_api *a, struct sp_http_request *r, const stru
 
 static bool is_draining(struct sp_api *a, struct sp_http_request *r)
 {
+	sp_autoconfig const struct sp_config *now = sp_config_hold(a->parts.config);
 	int64_t began = atomic_load(&a->drain_began_ns);
 
-	if (!atomic_load(&a->stopping) && (!began || sp_mono_ns() - began < a->parts.config->drain_delay_ms * SP_NS_PER_MS)) return false;
+	if (!atomic_load(&a->stopping) && (!began || sp_mono_ns() - began < now->drain_delay_ms * SP_NS_PER_MS)) return false;
 	sp_api_reply_problem(r, 503, "draining", "the service is ending; nothing was stored, send it again");
 	return true;
 }
 
 /* The checked request, or false after having answered. */
-static bool take_request(struct sp_api *a, struct sp_http_request *r, const struct sp_language *l, struct sp_request *out)
+static bool take_request(const struct sp_config *now, struct sp_http_request *r, const struct sp_language *l, struct sp_request *out)
 {
 	enum sp_json_fault fault;
 	struct sp_err err = {0};
@@ -197,7 +208,7 @@ static bool take_request(struct sp_api *a, struct sp_http_request *r, const stru
 		        "the body is not acceptable JSON: %s", err.msg);
 		return false;
 	}
-	bool ok = sp_request_parse(body, l, a->parts.config, out, &ps);
+	bool ok = sp_request_parse(body, l, now, out, &ps);
 	json_decref(body);
 	if (ok) {
 		sp_problems_fini(&ps);
@@ -209,18 +220,23 @@ static bool take_request(struct sp_api *a, struct sp_http_request *r, const stru
 }
 
 /* Makes the row durable. false after having answered: nothing was stored. */
-static bool store_request(struct sp_api *a, struct sp_http_request *r, const struct sp_request *req, struct sp_evaluation *out)
+static bool store_request(
+        struct sp_api *a, const struct sp_config *now, struct sp_http_request *r, const struct sp_request *req, struct sp_evaluation *out)
 {
 	struct sp_new_evaluation in = {.id = sp_id_new(),
 	        .language = req->language->id,
 	        .class_ = req->class_,
 	        .reference = req->reference,
-	        .max_waiting = a->parts.config->queue_max_waiting};
+	        .max_waiting = now->queue_max_waiting};
 	sp_autofree char *text = sp_request_encode(req, &in.request.n);
 	struct sp_err err = {0};
 
 	in.request.p = text;
-	if (sp_store_create(a->parts.store, &in, out, &err) == 0) return true;
+	if (sp_store_create(a->parts.store, &in, out, &err) == 0) {
+		sp_metric_count(SP_M_ACCEPTED, req->language->id, sp_class_name(req->class_));
+		sp_load_arrived(req->class_);
+		return true;
+	}
 	if (err.code == SP_E_LIMIT) {
 		struct sp_problems ps = {0};
 		sp_problem_add(&ps, 503, "queue_full", NULL, NULL, json_integer(in.max_waiting),
@@ -250,18 +266,20 @@ void sp_api_post_eval(struct sp_http_request *r, void *api)
 {
 	struct sp_api *a = api;
 	static const char *const known[] = {"encoding", NULL};
+	sp_autoconfig const struct sp_config *now = sp_config_hold(a->parts.config);
 	enum sp_encoding encoding;
 	struct sp_request req = {0};
 	struct sp_stored s = {0};
 
 	const struct sp_language *l = take_language(a, r);
-	if (!l || !sp_api_check_query(r, known) || !take_encoding(r, &encoding) || !is_json(r) || !take_request(a, r, l, &req)) return;
-	bool ok = !is_draining(a, r) && is_available(a, r, l) && store_request(a, r, &req, &s.row);
+	if (!l || !sp_api_check_query(r, known) || !take_encoding(r, &encoding) || !is_json(r) || !take_request(now, r, l, &req)) return;
+	bool ok = !is_draining(a, r) && is_available(a, r, l) && store_request(a, now, r, &req, &s.row);
 	bool waits = !req.async && req.wait_ms > 0;
-	int64_t wait_ms = req.wait_ms < a->parts.config->http_sync_wait_max_ms ? req.wait_ms : a->parts.config->http_sync_wait_max_ms;
+	int64_t wait_ms = req.wait_ms < now->http_sync_wait_max_ms ? req.wait_ms : now->http_sync_wait_max_ms;
 	enum sp_class class_ = req.class_;
 	sp_request_fini(&req);
 	if (!ok) return;
+	note_evaluation(r, &s.row.id);
 
 	if (waits) wait_for(a, r, &s.row, encoding, true, wait_ms);
 	publish(a, &s.row.id, class_, waits);
@@ -273,19 +291,19 @@ void sp_api_get_evaluation(struct sp_http_request *r, void *api)
 	struct sp_api *a = api;
 	static const char *const known[] = {"wait_ms", "encoding", NULL};
 	const char *text = sp_http_param(r, "id");
+	sp_autoconfig const struct sp_config *now = sp_config_hold(a->parts.config);
 	enum sp_encoding encoding;
 	struct sp_stored s = {0};
 	struct sp_err err = {0};
 	int64_t wait_ms;
 	struct sp_id id;
 
-	if (!sp_api_check_query(r, known) || !take_encoding(r, &encoding) ||
-	        !take_wait(r, a->parts.config->http_sync_wait_max_ms, &wait_ms))
-		return;
+	if (!sp_api_check_query(r, known) || !take_encoding(r, &encoding) || !take_wait(r, now->http_sync_wait_max_ms, &wait_ms)) return;
 	if (!sp_id_parse(text, &id)) {
 		reply_absent(r, text);
 		return;
 	}
+	note_evaluation(r, &id);
 	if (sp_store_get(a->parts.store, &id, true, &s, &err) < 0) {
 		if (err.code == SP_E_NOT_FOUND) {
 			reply_absent(r, text);

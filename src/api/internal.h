@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "api/waiters.h"
+#include "base/metrics.h"
 #include "core/problem.h"
 #include "http/server.h"
 
@@ -17,6 +18,9 @@ struct sp_api {
 	struct sp_http_server *server;
 	struct sp_waiters *waiters;
 	struct sp_http_route routes[16];
+	struct sp_http_server *metrics_server; /* NULL: /metrics is on the API's port */
+	struct sp_http_route metrics_routes[3];
+	struct sp_metrics_watch metrics_watch;
 	atomic_bool stopping;
 	_Atomic int64_t drain_began_ns; /* 0: not draining */
 
@@ -25,12 +29,18 @@ struct sp_api {
 	struct sp_language_state *frozen; /* of each language when the drain began; NULL before */
 };
 
+/* api.c: what every server here does with faults and ends of requests; cls: the API */
+void sp_api_fault(struct sp_http_request *r, enum sp_http_fault what, int64_t limit, const char *text, void *cls);
+void sp_api_done(struct sp_http_request *r, int status, int64_t duration_ns, void *cls);
+
 /* reply.c: every JSON answer of the API goes through these. All of them end the request. */
 void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body); /* body: consumed */
 struct sp_http_text *sp_api_render(json_t *body); /* consumed; NULL: there is no memory for it */
 void sp_api_reply_rendered(struct sp_http_request *r, int status, struct sp_http_text *t); /* t: of sp_api_render, stays the caller's */
 void sp_api_reply_problems(struct sp_http_request *r, struct sp_problems *ps); /* at least one; finishes ps. 503 gets a Retry-After */
 void sp_api_reply_problem(struct sp_http_request *r, int status, const char *code, const char *fmt, ...) SP_PRINTF(4, 5);
+/* Another form than JSON, from memory. t stays the caller's. */
+void sp_api_reply_text(struct sp_http_request *r, int status, const char *content_type, struct sp_http_text *t);
 /* A query parameter outside `known` (NULL-terminated) is 422 unknown_field: false after having answered. */
 bool sp_api_check_query(struct sp_http_request *r, const char *const *known);
 
@@ -47,6 +57,13 @@ void sp_api_language_state(struct sp_api *a, size_t i, struct sp_language_state 
 /* health.c */
 void sp_api_healthz(struct sp_http_request *r, void *api);
 void sp_api_readyz(struct sp_http_request *r, void *api);
+bool sp_api_store_is_up(struct sp_api *a); /* answered within the last 10 s */
+
+/* metrics.c */
+void sp_api_get_metrics(struct sp_http_request *r, void *api);
+void sp_api_count_request(const struct sp_http_request *r, int status, int64_t duration_ns);
+int sp_api_metrics_start(struct sp_api *a, struct sp_err *err) SP_MUSTCHECK; /* after the waiters have started */
+void sp_api_metrics_stop(struct sp_api *a); /* also of one that was not started */
 
 /* page.c; cls: the asset */
 extern const struct sp_http_route sp_api_page_routes[];

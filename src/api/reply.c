@@ -47,6 +47,12 @@ void sp_api_reply_rendered(struct sp_http_request *r, int status, struct sp_http
 	sp_http_reply_text(r, status, "application/json", t);
 }
 
+void sp_api_reply_text(struct sp_http_request *r, int status, const char *content_type, struct sp_http_text *t)
+{
+	add_common(r);
+	sp_http_reply_text(r, status, content_type, t);
+}
+
 void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body)
 {
 	struct sp_http_text *t = sp_api_render(body);

@@ -272,6 +272,14 @@ int64_t sp_waiters_store_seen_ns(struct sp_waiters *ws)
 	return t;
 }
 
+size_t sp_waiters_count(struct sp_waiters *ws)
+{
+	pthread_mutex_lock(&ws->mu);
+	size_t n = ws->unanswered;
+	pthread_mutex_unlock(&ws->mu);
+	return n;
+}
+
 size_t sp_waiters_close(struct sp_waiters *ws, int64_t timeout_ms)
 {
 	int64_t until = sp_mono_ns() + timeout_ms * SP_NS_PER_MS;

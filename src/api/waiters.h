@@ -44,6 +44,7 @@ void sp_waiters_add(struct sp_waiters *ws, struct sp_waiter *w);
 void sp_waiters_wake(struct sp_waiters *ws, const struct sp_id *id);
 /* When the store last answered a sweep, sp_mono_ns(); 0: not yet. */
 int64_t sp_waiters_store_seen_ns(struct sp_waiters *ws);
+size_t sp_waiters_count(struct sp_waiters *ws); /* how many wait for their answer */
 /* Waits until nobody waits or timeout_ms is over, then ends all waits. Returns how many were cut short. */
 size_t sp_waiters_close(struct sp_waiters *ws, int64_t timeout_ms);
 void sp_waiters_free(struct sp_waiters *ws); /* after close; NULL is fine */

@@ -57,6 +57,7 @@ struct sp_http_request {
 	enum sp_http_phase phase; /* changed under s->mu */
 	char id[17];
 	char method[24];
+	char notes[SP_HTTP_NOTES][SP_HTTP_NOTE_LEN];
 	struct sockaddr_storage addr;
 	int64_t start_ns;
 	const char *uri_at; /* where the library read the target; only for comparing */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 
 #define PAGE 500
 /* Bounds what one round of expired leases does, service-rules.md section 2. */
@@ -80,6 +81,7 @@ static int do_round(struct sp_janitor *j, bool waiting, struct sp_err *err)
 	int64_t n = sweep(j, SP_SCAN_EXPIRED, EXPIRED_MAX, err);
 
 	if (n < 0) return -1;
+	sp_metric_add(SP_M_REPUBLISHED, (uint64_t)n, SP_METRIC_LABELS("lease_over"));
 	if (n) sp_log_info("janitor", "published again", SP_S("why", "lease over"), SP_I("evaluations", n));
 	if (!waiting) return 0;
 	/* Set anew if it overflows again. */
@@ -89,6 +91,7 @@ static int do_round(struct sp_janitor *j, bool waiting, struct sp_err *err)
 		j->overflowed = true;
 		return -1;
 	}
+	sp_metric_add(SP_M_REPUBLISHED, (uint64_t)n, SP_METRIC_LABELS("waiting"));
 	if (n) sp_log_debug("janitor", "published again", SP_S("why", "waiting"), SP_I("evaluations", n));
 	return 0;
 }

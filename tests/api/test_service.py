@@ -4,7 +4,6 @@ import fcntl
 import os
 import re
 import shutil
-import signal
 import subprocess
 
 import pytest
@@ -113,14 +112,6 @@ def test_malformed_request(server):
 def test_headers_too_large(server):
     a = requests.get(server.url + "/healthz", headers={"X-A": "a" * 33000})
     assert a.status_code == 431 and a.json()["error"]["limit"] == 32768
-
-
-def test_hangup_changes_nothing():
-    with Service() as s:
-        s.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: s.log_contains("SIGHUP changes nothing"), 30, "the line about SIGHUP")
-        assert s.get("/healthz").status_code == 200
-        assert s.stop() == 0
 
 
 def test_a_log_that_nobody_reads_stops_nothing(tmp_path):
