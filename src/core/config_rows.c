@@ -15,6 +15,7 @@
 #define S 1000
 #define M (60 * S)
 #define H (60 * M)
+#define D (24 * H)
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
@@ -72,6 +73,9 @@ const struct sp_option sp_options[] = {
         DURATION("lease.renew", "5s", lease_renew_ms, 100, 5 * M, "how often leases are renewed and cancels are noticed"),
         NUMBER("lease.max_lost", "3", max_lost, 1, 100, "after so many lost leases an evaluation is failed"),
         DURATION("janitor.interval", "5s", janitor_ms, 100, 5 * M, "how often the store is searched for what no queue knows of"),
+        DURATION("retention.rows", "720h", retention_rows_ms, 1 * S, 10 * 365 * D, "an evaluation that ended is forgotten after this"),
+        DURATION("retention.data", "168h", retention_data_ms, 1 * S, 10 * 365 * D, "its request and output are forgotten after this"),
+        DURATION("idempotency.keep", "24h", idempotency_keep_ms, 1 * S, 30 * D, "an Idempotency-Key is remembered for this long"),
         DURATION("drain.delay", "5s", drain_delay_ms, 0, 5 * M, "on SIGTERM, how long /readyz says no before listening ends"),
         DURATION("drain.timeout", "1m", drain_timeout_ms, 0, 1 * H, "on SIGTERM, how long what runs may go on"),
 
