@@ -220,8 +220,10 @@ static bool store_request(struct sp_api *a, struct sp_http_request *r, const str
 	struct sp_err err = {0};
 
 	in.request.p = text;
-	if (sp_store_create(a->parts.store, &in, out, &err) == 0) return true;
-	if (err.code == SP_E_LIMIT) {
+	enum sp_create_outcome outcome = SP_CREATE_NEW;
+	int rc = sp_store_create(a->parts.store, &in, &outcome, out, &err);
+	if (rc == 0 && outcome == SP_CREATE_NEW) return true;
+	if (rc == 0) {
 		struct sp_problems ps = {0};
 		sp_problem_add(&ps, 503, "queue_full", NULL, NULL, json_integer(in.max_waiting),
 		        "%" PRId64 " evaluations wait already (queue.max_waiting); nothing was stored, try again later", in.max_waiting);
