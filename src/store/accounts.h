@@ -47,7 +47,7 @@ struct sp_store_accounts_ops {
 	/* API work thread, command line. user_id: whose it must be; NULL: anybody's. Revoking twice is as once. *out as it is afterwards. SP_E_NOT_FOUND. */
 	int (*key_revoke)(struct sp_store *s, const char *key_id, const struct sp_id *user_id, struct sp_key *out, struct sp_err *err);
 	/* Start-up of every process, from SERAPIS_ADMIN_KEY_FILE; in->role is admin and in->key is set. Makes the user and the key where absent, in one transaction, however many processes do so at once.
-	 * *made: something was made. SP_E_CONFLICT, each with its own message: the key's id has another secret, belongs to another user, or was revoked; the email is that of a user who is no admin. */
+	 * *made: something was made. SP_E_CONFLICT, each with its own message: the key's id has another secret, was revoked or belongs to a user who is no admin; the email is that of a user who is no admin. */
 	int (*ensure_admin)(struct sp_store *s, const struct sp_new_user *in, bool *made, struct sp_err *err);
 	/* API: does an admin exist? One cheap query. */
 	int (*auth_configured)(struct sp_store *s, bool *out, struct sp_err *err);

@@ -91,12 +91,14 @@ struct sp_lease {
 enum sp_scan {
 	SP_SCAN_WAITING, /* of class_: status created, oldest first, without those whose key runs as many as it may */
 	SP_SCAN_EXPIRED, /* evaluating with the lease over, of both classes */
-	SP_SCAN_OF_KEY /* of key_id: status created; interactive before bulk, then oldest first. `after` is not used */
+	SP_SCAN_KEYS, /* of every key that has a bound and runs less than it may: the first that waits, as OF_KEY orders them. `after` is not used */
+	SP_SCAN_OF_KEY /* of key_id: status created; interactive before bulk, then oldest first; no more than max_running less those that run. `after` is not used */
 };
 struct sp_scan_request {
 	enum sp_scan what;
 	enum sp_class class_; /* WAITING */
 	const char *key_id; /* OF_KEY */
+	int32_t max_running; /* OF_KEY: of the evaluation that has ended */
 	const struct sp_id *after; /* only ids greater than this; NULL: from the start */
 };
 struct sp_scan_item {
@@ -131,7 +133,7 @@ struct sp_store_ops {
 	/* API sweeper, once a second: terminal[i] for each id (absent counts as terminal). n = 0 is the readiness ping. */
 	int (*sweep)(struct sp_store *s, const struct sp_id *ids, size_t n, bool *terminal, struct sp_err *err);
 	/* API work thread: one conditional UPDATE. *out is the row afterwards: canceled, evaluating with cancel_requested (the evaluator reads that when it renews, and ends it with what it
-	 * printed), or terminal and unchanged. One whose lease is over is canceled at once. SP_E_NOT_FOUND when absent. Ownership never changes: callers check it with get. */
+	 * printed; when its lease is over, the next claim ends it), or terminal and unchanged. SP_E_NOT_FOUND when absent. Ownership never changes: callers check it with get. */
 	int (*cancel)(struct sp_store *s, const struct sp_id *id, enum sp_cancel why, struct sp_evaluation *out, struct sp_err *err);
 	/* Waits for what is under way, then frees. No call may be running or follow. */
 	void (*close)(struct sp_store *s);
