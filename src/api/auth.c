@@ -10,6 +10,7 @@
 
 #include "api/client.h"
 #include "api/internal.h"
+#include "api/legacy.h"
 #include "api/open_mode.h"
 #include "api/rate.h"
 #include "base/clock.h"
@@ -128,7 +129,8 @@ const char *sp_auth_parse(const char *h, bool bearer_only, char id[SP_KEY_ID_LEN
 
 	if (!h) return "it has no Authorization header";
 	size_t scheme = strcspn(h, " \t");
-	if (bearer_only && (scheme != sizeof(bearer) - 1 || strncasecmp(h, bearer, scheme) != 0)) return "its Authorization is not of the scheme Bearer";
+	if (bearer_only && (scheme != sizeof(bearer) - 1 || strncasecmp(h, bearer, scheme) != 0))
+		return "its Authorization is not of the scheme Bearer";
 	h += scheme;
 	h += strspn(h, " \t");
 	return sp_key_parse(h, strlen(h), id, hash) ? NULL : "its Authorization carries no API key (srp_<id>_<secret>)";
@@ -191,7 +193,7 @@ void sp_auth_forget_user(struct sp_auth *a, const struct sp_id *user)
 
 static bool is_probe(const struct sp_http_route *route)
 {
-	return route && (route->handler == sp_api_healthz || route->handler == sp_api_readyz);
+	return route && (route->handler == sp_api_healthz || route->handler == sp_api_readyz || route->handler == sp_legacy_health);
 }
 
 /* What anybody may ask for once there are users: what shows nothing of anybody's. */
@@ -200,7 +202,7 @@ static bool is_public(const struct sp_api *a, const struct sp_http_route *route)
 	if (!route) return true; /* 404 and 405 */
 	for (size_t i = 0; i < sp_api_page_nroutes; i++)
 		if (route->handler == sp_api_page_routes[i].handler) return true;
-	if (route->handler == sp_api_post_user) {
+	if (route->handler == sp_api_post_user || route->handler == sp_legacy_post_user) {
 		sp_autoconfig const struct sp_config *conf = sp_config_hold(a->parts.config);
 		return !strcmp(conf->auth_signup, "open");
 	}
@@ -225,10 +227,18 @@ static bool open_gate(struct sp_api *a, struct sp_http_request *r)
 	return false;
 }
 
-static void reply_unauthenticated(struct sp_http_request *r, const char *why)
+static void reply_unauthenticated(struct sp_http_request *r, const char *why, bool known_form)
 {
+	if (sp_legacy_path(sp_http_path(r))) {
+		sp_legacy_error(r, 401,
+		        known_form                           ? "Unvalid API Key"
+		        : sp_http_header(r, "Authorization") ? "A wrong Authorization header was given"
+		                                             : "An Authorization header wasn't given");
+		return;
+	}
 	sp_http_add_header(r, "WWW-Authenticate", "Bearer realm=\"serapis\"");
-	sp_api_reply_problem(r, 401, "unauthenticated", "this request needs an API key, and %s: send the header 'Authorization: Bearer srp_...'", why);
+	sp_api_reply_problem(
+	        r, 401, "unauthenticated", "this request needs an API key, and %s: send the header 'Authorization: Bearer srp_...'", why);
 }
 
 bool sp_api_gate(struct sp_http_request *r, void *api)
@@ -242,9 +252,9 @@ bool sp_api_gate(struct sp_http_request *r, void *api)
 	if (!sp_cors_gate(a, r)) return false;
 	if (!sp_auth_configured(a->auth)) return open_gate(a, r);
 	if (is_public(a, route)) return true;
-	const char *wrong = sp_auth_parse(sp_http_header(r, "Authorization"), true, id, hash);
+	const char *wrong = sp_auth_parse(sp_http_header(r, "Authorization"), !sp_legacy_path(sp_http_path(r)), id, hash);
 	if (!wrong) return true;
-	reply_unauthenticated(r, wrong);
+	reply_unauthenticated(r, wrong, false);
 	return false;
 }
 
@@ -270,8 +280,8 @@ static bool take_rate(struct sp_auth *a, struct sp_http_request *r, const struct
 	if (s.allowed) return true;
 	struct sp_problems ps = {0};
 	add_number(r, "Retry-After", s.retry_s);
-	sp_problem_add(&ps, 429, "rate_limited", NULL, NULL, json_integer(s.limit), "this key may make %lld requests a minute; the next one in %lld s",
-	        (long long)s.limit, (long long)s.retry_s);
+	sp_problem_add(&ps, 429, "rate_limited", NULL, NULL, json_integer(s.limit),
+	        "this key may make %lld requests a minute; the next one in %lld s", (long long)s.limit, (long long)s.retry_s);
 	sp_api_reply_problems(r, &ps);
 	return false;
 }
@@ -295,9 +305,9 @@ bool sp_api_caller(struct sp_api *a, struct sp_http_request *r, struct sp_caller
 		return false;
 	}
 	if (!configured) return true; /* the gate has seen to it that it comes from this machine */
-	const char *wrong = sp_auth_parse(sp_http_header(r, "Authorization"), true, id, hash);
+	const char *wrong = sp_auth_parse(sp_http_header(r, "Authorization"), !sp_legacy_path(sp_http_path(r)), id, hash);
 	if (wrong) { /* the first administrator was made between gate and here */
-		reply_unauthenticated(r, wrong);
+		reply_unauthenticated(r, wrong, false);
 		return false;
 	}
 	int found = sp_auth_find(a->auth, id, hash, out, &err);
@@ -306,7 +316,7 @@ bool sp_api_caller(struct sp_api *a, struct sp_http_request *r, struct sp_caller
 		return false;
 	}
 	if (!found) {
-		reply_unauthenticated(r, "the one it carries is not known here or was revoked");
+		reply_unauthenticated(r, "the one it carries is not known here or was revoked", true);
 		return false;
 	}
 	char user[SP_ID_TEXT];
@@ -317,7 +327,8 @@ bool sp_api_caller(struct sp_api *a, struct sp_http_request *r, struct sp_caller
 
 void sp_api_reply_no_users(struct sp_http_request *r, const char *what)
 {
-	sp_api_reply_problem(r, 403, "no_users", "this server has no users, so %s. Make the first one on its machine: serapis user add --admin EMAIL", what);
+	sp_api_reply_problem(r, 403, "no_users",
+	        "this server has no users, so %s. Make the first one on its machine: serapis user add --admin EMAIL", what);
 }
 
 bool sp_api_admin(struct sp_api *a, struct sp_http_request *r, struct sp_caller *out)
@@ -328,6 +339,18 @@ bool sp_api_admin(struct sp_api *a, struct sp_http_request *r, struct sp_caller 
 		sp_api_reply_no_users(r, "nobody can be its administrator");
 	else
 		sp_api_reply_problem(r, 403, "forbidden", "only an administrator may do this");
+	return false;
+}
+
+bool sp_api_operator(struct sp_api *a, struct sp_http_request *r)
+{
+	struct sp_caller caller;
+
+	/* Without asking the store: what is looked at when a store is away must not need it. The gate has been passed. */
+	if (!sp_auth_configured(a->auth)) return true;
+	if (!sp_api_caller(a, r, &caller)) return false;
+	if (!caller.has_user || caller.user.role == SP_ROLE_ADMIN) return true;
+	sp_api_reply_problem(r, 403, "forbidden", "only an administrator may do this");
 	return false;
 }
 

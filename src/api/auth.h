@@ -47,6 +47,8 @@ void sp_auth_mode_changed(struct sp_auth *a);
 bool sp_api_caller(struct sp_api *a, struct sp_http_request *r, struct sp_caller *out);
 /* The same, and the caller must be an administrator (in open mode: nobody is). */
 bool sp_api_admin(struct sp_api *a, struct sp_http_request *r, struct sp_caller *out);
+/* An administrator, or in open mode anybody: for what shows the whole server. False after having answered. */
+bool sp_api_operator(struct sp_api *a, struct sp_http_request *r);
 /* Whether the caller may see what belongs to this user (has_user false: made in open mode). */
 bool sp_caller_may_see(const struct sp_caller *c, bool has_user, const struct sp_id *user);
 

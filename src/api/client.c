@@ -134,7 +134,8 @@ static int add_network(void *cls, const char *p, size_t n, struct sp_err *err)
 		if (*end || bits < 0 || bits > all || strspn(text, "0123456789") != digits) all = 0;
 	}
 	if (!all)
-		return sp_fail(err, SP_E_INVALID, 0, "http.trusted_proxies: '%.*s' is neither an address nor a network", (int)(n > 60 ? 60 : n), p);
+		return sp_fail(err, SP_E_INVALID, 0, "http.trusted_proxies: '%.*s' is neither an address nor a network",
+		        (int)(n > 60 ? 60 : n), p);
 	if (proxies->n == ENTRIES_MAX) return sp_fail(err, SP_E_INVALID, 0, "http.trusted_proxies has more than %d entries", ENTRIES_MAX);
 	net.bits = (int)bits + (all == 32 ? 96 : 0);
 	proxies->list[proxies->n++] = net;
@@ -240,7 +241,8 @@ static int add_origin(void *cls, const char *p, size_t n, struct sp_err *err)
 	}
 	size_t scheme = n > 8 && !strncasecmp(p, "https://", 8) ? 8 : n > 7 && !strncasecmp(p, "http://", 7) ? 7 : 0;
 	if (!scheme || memchr(p + scheme, '/', n - scheme))
-		return sp_fail(err, SP_E_INVALID, 0, "http.cors_origins: '%.*s' is no origin; one is https://example.org, without a path", (int)(n > 60 ? 60 : n), p);
+		return sp_fail(err, SP_E_INVALID, 0, "http.cors_origins: '%.*s' is no origin; one is https://example.org, without a path",
+		        (int)(n > 60 ? 60 : n), p);
 	if (c->n == ENTRIES_MAX) return sp_fail(err, SP_E_INVALID, 0, "http.cors_origins has more than %d entries", ENTRIES_MAX);
 	c->list[c->n++] = sp_memdup0(p, n);
 	return 0;
