@@ -16,6 +16,7 @@ build|libjansson-dev||JSON
 build|libyaml-dev||language definitions and configuration
 build|libmicrohttpd-dev||HTTP server
 build|libsqlite3-dev||embedded store
+build|libsodium-dev||hashes of API keys
 build|libcurl4-openssl-dev||HTTP client of "serapis eval"
 build|libseccomp-dev||compiles the system-call filter at build time
 build|libcmocka-dev||unit tests

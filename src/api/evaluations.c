@@ -232,12 +232,14 @@ static bool store_request(
 	struct sp_err err = {0};
 
 	in.request.p = text;
-	if (sp_store_create(a->parts.store, &in, out, &err) == 0) {
+	enum sp_create_outcome outcome = SP_CREATE_NEW;
+	int rc = sp_store_create(a->parts.store, &in, &outcome, out, &err);
+	if (rc == 0 && outcome == SP_CREATE_NEW) {
 		sp_metric_count(SP_M_ACCEPTED, req->language->id, sp_class_name(req->class_));
 		sp_load_arrived(req->class_);
 		return true;
 	}
-	if (err.code == SP_E_LIMIT) {
+	if (rc == 0) {
 		struct sp_problems ps = {0};
 		sp_problem_add(&ps, 503, "queue_full", NULL, NULL, json_integer(in.max_waiting),
 		        "%" PRId64 " evaluations wait already (queue.max_waiting); nothing was stored, try again later", in.max_waiting);

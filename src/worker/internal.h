@@ -60,6 +60,8 @@ struct sp_worker {
 	bool draining; /* take nothing more */
 	bool expired; /* the drain's time is over: what runs is interrupted, what cannot be stored is left to its lease */
 	bool ending; /* the watcher ends */
+	bool look; /* renew at once (sp_worker_look) */
+	uint64_t looks; /* how often that was asked for */
 	int live; /* slot threads that have not ended */
 	size_t next_probe, probed;
 	struct sp_language_state *languages; /* one for each of the registry */

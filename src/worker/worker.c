@@ -183,6 +183,15 @@ const char *sp_worker_not_ready(struct sp_worker *w)
 	return NULL;
 }
 
+void sp_worker_look(struct sp_worker *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->look = true;
+	w->looks++;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
 void sp_worker_stats(struct sp_worker *w, struct sp_worker_stats *out)
 {
 	pthread_mutex_lock(&w->lock);

@@ -138,10 +138,8 @@ static void reopened_after_close(void **state)
 	/* The count of waiting rows was read from the file. */
 	struct sp_new_evaluation in = new_evaluation("x");
 	struct sp_evaluation row;
-	struct sp_err err = {0};
 	in.max_waiting = 1;
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
-	assert_err(&err, SP_E_LIMIT, "1 evaluations wait");
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_QUEUE_FULL);
 	sp_store_close(s);
 }
 
@@ -193,7 +191,8 @@ static void *tell_forever(void *cls)
 	for (;;) {
 		struct sp_new_evaluation in = new_evaluation("told");
 		struct sp_evaluation row;
-		if (sp_store_create(t->s, &in, &row, NULL) != 0) _exit(3);
+	enum sp_create_outcome outcome;
+		if (sp_store_create(t->s, &in, &outcome, &row, NULL) != 0) _exit(3);
 		if (write(t->fd, in.id.b, sizeof(in.id.b)) != (ssize_t)sizeof(in.id.b)) _exit(4);
 	}
 }
@@ -360,7 +359,7 @@ static void the_log_stays_small(void **state)
 		struct sp_new_evaluation in = new_evaluation("");
 		struct sp_evaluation row;
 		in.request = (struct sp_bytes){big, sizeof(big)};
-		assert_int_equal(sp_store_create(s, &in, &row, NULL), 0);
+		assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 	}
 	snprintf(wal, sizeof(wal), "%s-wal", test_db());
 	assert_int_equal(stat(wal, &st), 0);

@@ -65,18 +65,8 @@ static struct sp_store *open_file(void) { return must_open(test_url()); }
 static struct sp_store *open_memory(void) { return must_open("sqlite::memory:"); }
 static void fresh_memory(void) {}
 
-static void request_cancel(struct sp_store *s, const struct sp_id *id)
-{
-	char sql[160], hex[33];
-	struct sp_err err = {0};
-
-	for (int i = 0; i < 16; i++) snprintf(hex + 2 * i, 3, "%02x", id->b[i]);
-	snprintf(sql, sizeof(sql), "UPDATE evaluations SET cancel_requested = 1 WHERE id = x'%s'", hex);
-	if (sp_sqlite_exec(s, sql, &err) != 0) fail_msg("%s", err.msg);
-}
-
-const struct backend backend_sqlite_file = {"sqlite-file", test_db_remove, open_file, request_cancel};
-const struct backend backend_sqlite_memory = {"sqlite-memory", fresh_memory, open_memory, request_cancel};
+const struct backend backend_sqlite_file = {"sqlite-file", test_db_remove, open_file};
+const struct backend backend_sqlite_memory = {"sqlite-memory", fresh_memory, open_memory};
 
 static struct sp_bytes bytes(const char *s)
 {
@@ -92,13 +82,33 @@ struct sp_new_evaluation new_evaluation(const char *request)
 	return (struct sp_new_evaluation){.id = sp_id_new(), .language = "node", .class_ = SP_CLASS_BULK, .request = bytes(request)};
 }
 
+enum sp_create_outcome try_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *row)
+{
+	enum sp_create_outcome outcome = SP_CREATE_NO_USER;
+	struct sp_evaluation ignored;
+	struct sp_err err = {0};
+
+	if (sp_store_create(s, in, &outcome, row ? row : &ignored, &err) != 0) fail_msg("%s", err.msg);
+	return outcome;
+}
+
+void must_create_as(struct sp_store *s, const struct sp_new_evaluation *in) { assert_int_equal(try_create(s, in, NULL), SP_CREATE_NEW); }
+
+int must_scan(struct sp_store *s, enum sp_scan what, enum sp_class class_, const struct sp_id *after, struct sp_scan_item *items, size_t max)
+{
+	struct sp_scan_request in = {.what = what, .class_ = class_, .after = after};
+	struct sp_err err = {0};
+	int n = sp_store_scan(s, &in, items, max, &err);
+
+	if (n < 0) fail_msg("%s", err.msg);
+	return n;
+}
+
 struct sp_id must_create(struct sp_store *s, const char *request)
 {
 	struct sp_new_evaluation in = new_evaluation(request);
-	struct sp_evaluation row;
-	struct sp_err err = {0};
 
-	if (sp_store_create(s, &in, &row, &err) != 0) fail_msg("%s", err.msg);
+	must_create_as(s, &in);
 	return in.id;
 }
 
@@ -148,8 +158,17 @@ bool must_release(struct sp_store *s, const struct sp_id *id, int64_t claim_no)
 	struct sp_err err = {0};
 	bool applied;
 
-	if (sp_store_release(s, id, claim_no, &applied, &err) != 0) fail_msg("%s", err.msg);
+	if (sp_store_release(s, id, claim_no, false, &applied, &err) != 0) fail_msg("%s", err.msg);
 	return applied;
+}
+
+struct sp_evaluation must_cancel(struct sp_store *s, const struct sp_id *id)
+{
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	if (sp_store_cancel(s, id, SP_CANCEL_REQUESTED, &row, &err) != 0) fail_msg("%s", err.msg);
+	return row;
 }
 
 void must_get(struct sp_store *s, const struct sp_id *id, bool with_data, struct sp_stored *out)

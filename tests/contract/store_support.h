@@ -17,7 +17,6 @@ struct backend {
 	const char *name;
 	void (*fresh)(void); /* the next open finds nothing */
 	struct sp_store *(*open)(void); /* never NULL */
-	void (*request_cancel)(struct sp_store *s, const struct sp_id *id); /* what the API will do */
 };
 extern const struct backend backend_sqlite_file, backend_sqlite_memory;
 
@@ -34,6 +33,8 @@ void test_db_remove(void);
 #define LONG_LEASE_MS 3600000
 
 struct sp_new_evaluation new_evaluation(const char *request); /* node, bulk, no reference */
+enum sp_create_outcome try_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *row); /* row: may be NULL */
+void must_create_as(struct sp_store *s, const struct sp_new_evaluation *in); /* and it is a new one */
 struct sp_id must_create(struct sp_store *s, const char *request);
 /* Claims with max_lost 3; the stored is freed when out is NULL. */
 enum sp_claim_outcome must_claim(struct sp_store *s, const struct sp_id *id, int64_t lease_ms, struct sp_stored *out);
@@ -41,6 +42,8 @@ enum sp_claim_outcome must_claim(struct sp_store *s, const struct sp_id *id, int
 enum sp_claim_outcome must_claim_over(struct sp_store *s, const struct sp_id *id, int64_t lease_ms, struct sp_stored *out);
 bool must_finish(struct sp_store *s, const struct sp_id *id, int64_t claim_no, const char *output);
 bool must_release(struct sp_store *s, const struct sp_id *id, int64_t claim_no);
+int must_scan(struct sp_store *s, enum sp_scan what, enum sp_class class_, const struct sp_id *after, struct sp_scan_item *items, size_t max);
+struct sp_evaluation must_cancel(struct sp_store *s, const struct sp_id *id);
 void must_get(struct sp_store *s, const struct sp_id *id, bool with_data, struct sp_stored *out);
 struct sp_evaluation must_row(struct sp_store *s, const struct sp_id *id);
 bool exists(struct sp_store *s, const struct sp_id *id);

@@ -7,13 +7,14 @@
 #include "base/clock.h"
 #include "core/result.h"
 #include "fake_runtime.h"
+#include "store_front.h"
 #include "worker/janitor.h"
 #include "worker/worker.h"
 
 /* ---- a store that fails when told to ---- */
 
-struct front {
-	struct sp_store super;
+static struct {
+	struct store_front f;
 	struct sp_store *real;
 	pthread_mutex_t lock;
 	/* under the lock */
@@ -21,102 +22,55 @@ struct front {
 	enum sp_code code; /* with this */
 	struct sp_id cancel, lose, old; /* the next renewal says so; a claim of `old` says that a lease ran out before */
 	bool has_cancel, has_lose, has_old;
-	int renewals, finishes;
-};
+	int renewals, finishes, claims;
+} front;
 
-static struct front *front_of(struct sp_store *s) { return (struct front *)s; }
-
-static bool fails(struct front *f, int *count, struct sp_err *err)
+static int before(struct store_front *f, const char *op, struct sp_err *err)
 {
-	pthread_mutex_lock(&f->lock);
-	bool yes = *count > 0;
-	if (yes) (*count)--;
-	enum sp_code code = f->code;
-	pthread_mutex_unlock(&f->lock);
-	if (yes) sp_fail(err, code, 0, "the test wants this call to fail");
-	return yes;
-}
+	static const struct {
+		const char *op;
+		int *count;
+	} fails[] = {{"claim", &front.claim_fails}, {"finish", &front.finish_fails}, {"renew", &front.renew_fails}, {"release", &front.release_fails}};
+	bool yes = false;
 
-static int front_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *out, struct sp_err *err)
-{
-	return sp_store_create(front_of(s)->real, in, out, err);
+	pthread_mutex_lock(&front.lock);
+	front.finishes += strcmp(op, "finish") == 0;
+	front.claims += strcmp(op, "claim") == 0;
+	for (size_t i = 0; i < SP_COUNT(fails); i++) {
+		if (strcmp(op, fails[i].op) != 0 || *fails[i].count == 0) continue;
+		(*fails[i].count)--;
+		yes = true;
+	}
+	enum sp_code code = front.code;
+	pthread_mutex_unlock(&front.lock);
+	return yes ? sp_fail(err, code, 0, "the test wants this call to fail") : 0;
 }
 
 static int front_claim(
         struct sp_store *s, const struct sp_claim_request *in, enum sp_claim_outcome *outcome, struct sp_stored *out, struct sp_err *err)
 {
-	struct front *f = front_of(s);
-
-	if (fails(f, &f->claim_fails, err)) return -1;
-	int rc = sp_store_claim(f->real, in, outcome, out, err);
-	pthread_mutex_lock(&f->lock);
-	if (rc == 0 && f->has_old && sp_id_equal(&f->old, &in->id)) out->row.lost = 1;
-	pthread_mutex_unlock(&f->lock);
+	if (before(&front.f, "claim", err) != 0) return -1;
+	int rc = sp_store_claim(front.real, in, outcome, out, err);
+	pthread_mutex_lock(&front.lock);
+	if (rc == 0 && front.has_old && sp_id_equal(&front.old, &in->id)) out->row.lost = 1;
+	pthread_mutex_unlock(&front.lock);
 	return rc;
-}
-
-static int front_release(struct sp_store *s, const struct sp_id *id, int64_t claim_no, bool *applied, struct sp_err *err)
-{
-	struct front *f = front_of(s);
-
-	return fails(f, &f->release_fails, err) ? -1 : sp_store_release(f->real, id, claim_no, applied, err);
-}
-
-static int front_finish(struct sp_store *s, const struct sp_finish *in, bool *applied, struct sp_err *err)
-{
-	struct front *f = front_of(s);
-
-	pthread_mutex_lock(&f->lock);
-	f->finishes++;
-	pthread_mutex_unlock(&f->lock);
-	return fails(f, &f->finish_fails, err) ? -1 : sp_store_finish(f->real, in, applied, err);
 }
 
 static int front_renew(
         struct sp_store *s, const char *evaluator_id, int64_t lease_ms, struct sp_lease *leases, size_t n, struct sp_err *err)
 {
-	struct front *f = front_of(s);
-
-	if (fails(f, &f->renew_fails, err)) return -1;
-	int rc = sp_store_renew(f->real, evaluator_id, lease_ms, leases, n, err);
-	pthread_mutex_lock(&f->lock);
-	f->renewals++;
+	if (before(&front.f, "renew", err) != 0) return -1;
+	int rc = sp_store_renew(front.real, evaluator_id, lease_ms, leases, n, err);
+	pthread_mutex_lock(&front.lock);
+	front.renewals++;
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		if (f->has_cancel && sp_id_equal(&f->cancel, &leases[i].id)) leases[i].cancel = true;
-		if (f->has_lose && sp_id_equal(&f->lose, &leases[i].id)) leases[i].lost = true;
+		if (front.has_cancel && sp_id_equal(&front.cancel, &leases[i].id)) leases[i].cancel = true;
+		if (front.has_lose && sp_id_equal(&front.lose, &leases[i].id)) leases[i].lost = true;
 	}
-	pthread_mutex_unlock(&f->lock);
+	pthread_mutex_unlock(&front.lock);
 	return rc;
 }
-
-static int front_get(struct sp_store *s, const struct sp_id *id, bool with_data, struct sp_stored *out, struct sp_err *err)
-{
-	return sp_store_get(front_of(s)->real, id, with_data, out, err);
-}
-
-static int front_scan(
-        struct sp_store *s, enum sp_scan what, const struct sp_id *after, struct sp_scan_item *items, size_t max, struct sp_err *err)
-{
-	return sp_store_scan(front_of(s)->real, what, after, items, max, err);
-}
-
-static int front_sweep(struct sp_store *s, const struct sp_id *ids, size_t n, bool *terminal, struct sp_err *err)
-{
-	return sp_store_sweep(front_of(s)->real, ids, n, terminal, err);
-}
-
-static void front_close(struct sp_store *s) { sp_store_close(front_of(s)->real); }
-
-static const struct sp_store_ops front_ops = {.name = "front",
-        .create = front_create,
-        .claim = front_claim,
-        .release = front_release,
-        .finish = front_finish,
-        .renew = front_renew,
-        .get = front_get,
-        .scan = front_scan,
-        .sweep = front_sweep,
-        .close = front_close};
 
 /* ---- the bench ---- */
 
@@ -124,7 +78,6 @@ enum { LANG, COMP, MISSING, OLD, LANGUAGES };
 static struct sp_config cfg;
 static struct sp_language langs[LANGUAGES];
 static struct sp_languages registry = {.list = langs, .n = LANGUAGES};
-static struct front front;
 static struct fake_runtime fake;
 static struct sp_broker *broker;
 static struct sp_worker *worker;
@@ -180,10 +133,14 @@ static int bench(void **state)
 	load_defaults(&cfg);
 	cfg.lease_renew_ms = 20;
 	cfg.janitor_ms = 20;
-	front = (struct front){.super.ops = &front_ops, .code = SP_E_UNAVAILABLE};
+	memset(&front, 0, sizeof(front));
+	front.code = SP_E_UNAVAILABLE;
 	pthread_mutex_init(&front.lock, NULL);
 	front.real = sp_store_open("sqlite::memory:", &err);
 	if (!front.real) fail_msg("%s", err.msg);
+	store_front_init(&front.f, front.real, before);
+	front.f.ops.claim = front_claim;
+	front.f.ops.renew = front_renew;
 	broker = sp_broker_open("embedded", &bo, &err);
 	if (!broker) fail_msg("%s", err.msg);
 	sp_broker_set_on_reply(broker, on_reply, NULL);
@@ -198,7 +155,7 @@ static void start_worker(void)
 {
 	struct sp_err err = {0};
 	struct sp_worker_parts parts = {
-	        .config = &cfg, .languages = &registry, .store = &front.super, .broker = broker, .runtime = &fake.super};
+	        .config = &cfg, .languages = &registry, .store = &front.f.super, .broker = broker, .runtime = &fake.super};
 
 	worker = sp_worker_start(&parts, &err);
 	if (!worker) fail_msg("%s", err.msg);
@@ -208,7 +165,7 @@ static void start_janitor(void)
 {
 	struct sp_err err = {0};
 
-	janitor = sp_janitor_start(&cfg, &front.super, broker, &err);
+	janitor = sp_janitor_start(&cfg, &front.f.super, broker, &err);
 	if (!janitor) fail_msg("%s", err.msg);
 }
 
@@ -233,22 +190,38 @@ static int bench_down(void **state)
 
 /* ---- rows ---- */
 
-static struct sp_id create_as(int language, const char *program, enum sp_class class_)
+static void store_row(const struct sp_new_evaluation *in)
+{
+	enum sp_create_outcome outcome = SP_CREATE_NO_USER;
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	if (sp_store_create(front.real, in, &outcome, &row, &err)) fail_msg("%s", err.msg);
+	assert_int_equal(outcome, SP_CREATE_NEW);
+}
+
+/* more: what is not filled in here. */
+static struct sp_id create_with(int language, const char *program, struct sp_new_evaluation more)
 {
 	struct sp_request r;
 	struct sp_problems ps = {.n = 0};
-	struct sp_err err = {0};
-	struct sp_evaluation row;
 	json_t *body = json_pack("{s:s, s:[s], s:{s:s}, s:s}", "code", program, "args", "arg", "env", "NAME", "value", "stdin", "input");
 	size_t n;
 
 	assert_true(sp_request_parse(body, &langs[language], &cfg, &r, &ps));
 	sp_autofree char *form = sp_request_encode(&r, &n);
-	struct sp_new_evaluation in = {.id = sp_id_new(), .language = langs[language].id, .class_ = class_, .request = {.p = form, .n = n}};
-	if (sp_store_create(front.real, &in, &row, &err)) fail_msg("%s", err.msg);
+	more.id = sp_id_new();
+	more.language = langs[language].id;
+	more.request = (struct sp_bytes){.p = form, .n = n};
+	store_row(&more);
 	sp_request_fini(&r);
 	json_decref(body);
-	return in.id;
+	return more.id;
+}
+
+static struct sp_id create_as(int language, const char *program, enum sp_class class_)
+{
+	return create_with(language, program, (struct sp_new_evaluation){.class_ = class_});
 }
 
 static struct sp_id create(const char *program) { return create_as(LANG, program, SP_CLASS_INTERACTIVE); }
@@ -397,8 +370,6 @@ static void takes_nothing_without_a_healthy_slot(void **state)
 
 static void languages_that_cannot_run(void **state)
 {
-	struct sp_err err = {0};
-	struct sp_evaluation row;
 	struct sp_new_evaluation in = {.id = sp_id_new(), .language = "cobol", .request = {.p = word("{}"), .n = 2}};
 
 	start_worker();
@@ -408,14 +379,14 @@ static void languages_that_cannot_run(void **state)
 	assert_text(&missing, "verdict", "internal_error");
 	assert_text(&missing, "output", NULL);
 	assert_reason(&missing, "language_unavailable", "Lang is not available on this evaluator: ", false);
-	if (sp_store_create(front.real, &in, &row, &err)) fail_msg("%s", err.msg);
+	store_row(&in);
 	publish(&in.id);
 	await_status(&in.id, SP_STATUS_FAILED);
 	assert_reason(&in.id, "language_unavailable", "cobol", false);
 	/* A row whose request is no stored form of ours. */
 	in.id = sp_id_new();
 	in.language = "lang";
-	if (sp_store_create(front.real, &in, &row, &err)) fail_msg("%s", err.msg);
+	store_row(&in);
 	publish(&in.id);
 	await_status(&in.id, SP_STATUS_FAILED);
 	assert_reason(&in.id, "internal_error", "stored request", false);
