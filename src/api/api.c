@@ -198,6 +198,8 @@ void sp_api_claims_changed(struct sp_api *a)
 	pthread_rwlock_unlock(&a->parts_lock);
 }
 
+void sp_api_stop_listening(struct sp_api *a) { sp_http_quiesce(a->server); }
+
 void sp_api_stop(struct sp_api *a, int64_t timeout_ms)
 {
 	if (!a) return;

@@ -3,7 +3,7 @@
  * `serapis serve`: API and evaluator in one process.
  *
  * Order of start: the runtime first, because starting the box is the only thing that needs privileges and must happen before any thread exists; then privileges are
- * dropped; then store, broker, worker, janitor and API. Order of end (SIGTERM, SIGINT): not ready → pause for balancers (SIGTERM only) → nothing new is
+ * dropped; then store, broker, worker, janitor and API. Order of end (SIGTERM, SIGINT): not ready → pause for balancers (SIGTERM only) → listening ends → nothing new is
  * taken, runs end → waiters answered → everything closed. A second signal ends the process at once; nothing is lost by that either.
  */
 #include <errno.h>
@@ -126,6 +126,7 @@ static void service_stop(struct service *s, bool pause_for_balancers)
 		struct timespec t = {.tv_sec = delay_ms / 1000, .tv_nsec = (delay_ms % 1000) * 1000000};
 		while (nanosleep(&t, &t) < 0 && errno == EINTR) continue;
 	}
+	if (s->api) sp_api_stop_listening(s->api);
 	sp_janitor_stop(s->janitor);
 	if (s->worker) sp_worker_drain(s->worker, timeout_ms);
 	/* What could be answered has been; a waiter whose evaluation did not run gets its 202 now. */

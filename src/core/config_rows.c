@@ -15,7 +15,7 @@
 #define S INT64_C(1000)
 #define M (60 * S)
 #define H (60 * M)
-#define D (INT64_C(24) * H)
+#define D (24 * H)
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)

@@ -21,7 +21,8 @@ static struct look {
 	struct counts c[SP_CLASSES];
 } looks[LOOKS]; /* a ring; the caller's of sp_load_slots_wanted */
 static size_t nlooks, last;
-static double mean_s[SP_CLASSES]; /* of the last window in which something ran */
+/* Of the last window in which something ran. Before any: a guess, or nothing would ask for the first slot. */
+static double mean_s[SP_CLASSES] = {SP_LOAD_GUESS_S, SP_LOAD_GUESS_S};
 
 void sp_load_arrived(enum sp_class class_) { atomic_fetch_add_explicit(&live[class_].arrived, 1, memory_order_relaxed); }
 

@@ -8,6 +8,8 @@
 
 #include "store/record.h"
 
+#define SP_LOAD_GUESS_S 1.0 /* how long one takes, while none of its class has run */
+
 void sp_load_arrived(enum sp_class class_); /* an evaluation was stored */
 void sp_load_ran(enum sp_class class_, int64_t ns); /* one has occupied a slot for so long */
 

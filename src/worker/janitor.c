@@ -16,12 +16,15 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "store/history.h"
+#include "worker/figures.h"
 
 #define PAGE 500
 /* Bounds what one round of expired leases, of waiting keys, and of retention does, service-rules.md section 2. */
 #define ROUND_MAX 1000
 /* How often retention looks for more at least; ages that are shorter than some of that make it look oftener. */
 #define EXPIRE_MS 60000
+/* How old the figures of the whole store may be. */
+#define FIGURES_MS 5000
 /* How often the broker is asked whether it dropped something; it costs a lock. */
 #define LOOK_MS 250
 /* So few ids keep every slot busy until the next look. */
@@ -85,13 +88,13 @@ static int64_t sweep(struct sp_janitor *j, struct sp_scan_request in, int64_t ma
 	return total;
 }
 
-static int publish_again(struct sp_janitor *j, enum sp_scan what, const char *label, const char *why, struct sp_err *err)
+static int publish_again(struct sp_janitor *j, enum sp_scan what, const char *why, struct sp_err *err)
 {
 	bool full;
 	int64_t n = sweep(j, (struct sp_scan_request){.what = what}, ROUND_MAX, &full, err);
 
 	if (n < 0) return -1;
-	sp_metric_add(SP_M_REPUBLISHED, (uint64_t)n, SP_METRIC_LABELS(label));
+	sp_metric_add(SP_M_REPUBLISHED, (uint64_t)n, SP_METRIC_LABELS(why));
 	if (n) sp_log_info("janitor", "published again", SP_S("why", why), SP_I("evaluations", n));
 	return 0;
 }
@@ -118,8 +121,8 @@ static int fill_where(struct sp_janitor *j, const bool which[SP_CLASSES], struct
 
 static int do_round(struct sp_janitor *j, struct sp_err *err)
 {
-	if (publish_again(j, SP_SCAN_EXPIRED, "lease_over", "lease over", err)) return -1;
-	return publish_again(j, SP_SCAN_KEYS, "key_free", "its key may run more", err);
+	if (publish_again(j, SP_SCAN_EXPIRED, "lease_over", err)) return -1;
+	return publish_again(j, SP_SCAN_KEYS, "key_may_run", err);
 }
 
 /* A part of what is due; when it looks for more, in ms. */
@@ -139,7 +142,8 @@ static int64_t expire(struct sp_janitor *j)
 		return pause;
 	}
 	if (done.rows || done.data || done.keys || done.leftovers)
-		sp_log_info("janitor", "forgotten", SP_I("evaluations", done.rows + done.leftovers), SP_I("data", done.data), SP_I("keys", done.keys));
+		sp_log_info("janitor", "forgotten", SP_I("evaluations", done.rows + done.leftovers), SP_I("data", done.data),
+		        SP_I("keys", done.keys));
 	if (done.more) return LOOK_MS;
 	for (size_t i = 0; i < SP_COUNT(ages); i++)
 		if (ages[i] < pause) pause = ages[i];
@@ -149,7 +153,8 @@ static int64_t expire(struct sp_janitor *j)
 static void *janitor_main(void *cls)
 {
 	struct sp_janitor *j = cls;
-	int64_t period = j->cfg->janitor_ms * SP_NS_PER_MS, next = sp_mono_ns() + period, next_expire = next;
+	int64_t period = j->cfg->janitor_ms * SP_NS_PER_MS, next = sp_mono_ns() + period, next_expire = next,
+	        next_figures = sp_mono_ns() + FIGURES_MS * SP_NS_PER_MS;
 	int64_t pause = (LOOK_MS < j->cfg->janitor_ms ? LOOK_MS : j->cfg->janitor_ms) * SP_NS_PER_MS;
 
 	for (;;) {
@@ -168,6 +173,10 @@ static void *janitor_main(void *cls)
 		for (int c = 0; c < SP_CLASSES; c++) where[c] = (due && empty) || (j->behind[c] && depth[c] <= LOW_WATER);
 		if ((due && do_round(j, &err)) || fill_where(j, where, &err)) sp_log_warn("janitor", "round not finished", SP_ERR(&err));
 		if (due) next = sp_mono_ns() + period;
+		if (sp_mono_ns() >= next_figures) {
+			sp_figures_update(j->store);
+			next_figures = sp_mono_ns() + FIGURES_MS * SP_NS_PER_MS;
+		}
 		if (sp_mono_ns() >= next_expire) next_expire = sp_mono_ns() + expire(j) * SP_NS_PER_MS;
 	}
 }
@@ -193,6 +202,7 @@ struct sp_janitor *sp_janitor_start(const struct sp_config *cfg, struct sp_store
 		free_janitor(j);
 		return NULL;
 	}
+	sp_figures_update(store);
 	int rc = pthread_create(&j->thread, NULL, janitor_main, j);
 	if (rc) {
 		sp_fail(err, SP_E_INTERNAL, rc, "start the janitor");
@@ -211,5 +221,6 @@ void sp_janitor_stop(struct sp_janitor *j)
 	pthread_cond_signal(&j->wake);
 	pthread_mutex_unlock(&j->lock);
 	pthread_join(j->thread, NULL);
+	sp_figures_hide();
 	free_janitor(j);
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The counts are the process's, so every test here has metrics of its own. What the whole page must be like is tests/api/test_metrics.py's. */
-#include "unit.h"
+#include "metric_value.h"
 
 #include <pthread.h>
-
-#include "base/metrics.h"
 
 static char *page(void)
 {
@@ -15,24 +13,9 @@ static char *page(void)
 	return sp_buf_steal(&b, NULL);
 }
 
-/* What stands behind `sample` on the page, as text; NULL when there is no such line. */
-static const char *value(const char *sample)
-{
-	static char out[64];
-	sp_autofree char *text = page();
-	size_t n = strlen(sample);
-
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (strncmp(line, sample, n) != 0 || line[n] != ' ') continue;
-		snprintf(out, sizeof(out), "%s", line + n + 1);
-		return out;
-	}
-	return NULL;
-}
-
 static void assert_value(const char *sample, const char *want)
 {
-	const char *got = value(sample);
+	const char *got = metric_text(sample);
 	if (!got || strcmp(got, want)) fail_msg("%s is %s, wanted %s", sample, got ? got : "not there", want);
 }
 
@@ -71,7 +54,7 @@ static void gauges(void **state)
 	assert_value("serapis_oldest_waiting_seconds{class=\"bulk\"}", "0");
 	/* The leader is another process now: what it says is not ours to repeat. */
 	sp_metric_hide(SP_M_WAITING);
-	assert_null(value("serapis_waiting{class=\"bulk\"}"));
+	assert_null(metric_text("serapis_waiting{class=\"bulk\"}"));
 	sp_autofree char *text = page();
 	assert_null(strstr(text, "serapis_waiting"));
 	sp_metric_gauge(SP_M_WAITING, 1, "bulk");
@@ -105,7 +88,7 @@ static void combinations_are_bounded(void **state)
 	sp_metric_count(SP_M_REPUBLISHED, "r0");
 	assert_value("serapis_republished_total{why=\"r0\"}", "2");
 	assert_value("serapis_republished_total{why=\"r1022\"}", "1");
-	assert_null(value("serapis_republished_total{why=\"r1023\"}"));
+	assert_null(metric_text("serapis_republished_total{why=\"r1023\"}"));
 	assert_value("serapis_republished_total{why=\"other\"}", "1977");
 }
 
