@@ -135,7 +135,8 @@ static int64_t expire(struct sp_janitor *j)
 		return pause;
 	}
 	if (done.rows || done.data || done.keys || done.leftovers)
-		sp_log_info("janitor", "forgotten", SP_I("evaluations", done.rows + done.leftovers), SP_I("data", done.data), SP_I("keys", done.keys));
+		sp_log_info("janitor", "forgotten", SP_I("evaluations", done.rows + done.leftovers), SP_I("data", done.data),
+		        SP_I("keys", done.keys));
 	if (done.more) return LOOK_MS;
 	for (size_t i = 0; i < SP_COUNT(ages); i++)
 		if (ages[i] < pause) pause = ages[i];

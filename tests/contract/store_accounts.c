@@ -417,7 +417,9 @@ static void one_admin_from_many_starts(void **state)
 
 	pthread_barrier_init(&start, NULL, THREADS);
 	for (int i = 0; i < THREADS; i++) {
-		r[i] = (struct racer){.s = s, .in = {.id = sp_id_new(), .email = "admin@example.org", .role = SP_ROLE_ADMIN, .key = &key}, .start = &start};
+		r[i] = (struct racer){.s = s,
+		        .in = {.id = sp_id_new(), .email = "admin@example.org", .role = SP_ROLE_ADMIN, .key = &key},
+		        .start = &start};
 		assert_int_equal(pthread_create(&threads[i], NULL, race, &r[i]), 0);
 	}
 	for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);

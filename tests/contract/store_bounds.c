@@ -148,7 +148,8 @@ static void many_keys(void **state)
 
 /* ---- max_running ---- */
 
-static struct sp_id create_limited(struct sp_store *s, const struct sp_user *u, const struct sp_key *k, enum sp_class class_, int32_t max_running)
+static struct sp_id create_limited(
+        struct sp_store *s, const struct sp_user *u, const struct sp_key *k, enum sp_class class_, int32_t max_running)
 {
 	struct sp_new_evaluation in = new_of(u, k);
 
@@ -286,8 +287,9 @@ static void never_twice_after_a_lost_lease(void **state)
 	assert_string_equal(st.row.verdict, "internal_error");
 	assert_int_equal(st.row.lost, 1);
 	must_get(s, &id, true, &st);
-	assert_bytes(&st.data.result, "{\"reason\":{\"code\":\"evaluator_lost\",\"message\":\"given up: the evaluator that ran it was lost, 1 time, and it may "
-	                              "be begun 1 time (max_runs)\",\"retryable\":true}}");
+	assert_bytes(&st.data.result,
+	        "{\"reason\":{\"code\":\"evaluator_lost\",\"message\":\"given up: the evaluator that ran it was lost, 1 time, and it may "
+	        "be begun 1 time (max_runs)\",\"retryable\":true}}");
 	sp_stored_fini(&st);
 	assert_false(must_finish(s, &id, 1, "late"));
 
@@ -316,8 +318,9 @@ static void never_twice_after_it_was_given_back(void **state)
 	assert_int_equal(st.row.status, SP_STATUS_FAILED);
 	assert_int_equal(st.row.lost, 0);
 	must_get(s, &id, true, &st);
-	assert_bytes(&st.data.result, "{\"reason\":{\"code\":\"evaluator_lost\",\"message\":\"given up: the evaluator that ran it had to stop, and it may be "
-	                              "begun 1 time (max_runs)\",\"retryable\":true}}");
+	assert_bytes(&st.data.result,
+	        "{\"reason\":{\"code\":\"evaluator_lost\",\"message\":\"given up: the evaluator that ran it had to stop, and it may be "
+	        "begun 1 time (max_runs)\",\"retryable\":true}}");
 	sp_stored_fini(&st);
 	assert_int_equal(must_claim(s, &id, LONG_LEASE_MS, NULL), SP_CLAIM_TERMINAL);
 
@@ -507,8 +510,8 @@ static void refused_arguments(void **state)
 	struct sp_user u = must_user(s, "a@example.org");
 	struct sp_key k = must_key(s, &u);
 	struct sp_new_evaluation good = new_of(&u, &k), bad[9];
-	const char *const why[] = {"key_id", "key_id", "max_waiting", "max_running", "max_running", "max_runs", "idempotency_key", "idempotency_key",
-	        "idempotency_keep_ms"};
+	const char *const why[] = {"key_id", "key_id", "max_waiting", "max_running", "max_running", "max_runs", "idempotency_key",
+	        "idempotency_key", "idempotency_keep_ms"};
 	char long_key[SP_IDEMPOTENCY_KEY_LEN + 1];
 	enum sp_create_outcome outcome;
 	struct sp_evaluation row;

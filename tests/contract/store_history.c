@@ -81,7 +81,8 @@ static void pages(void **state)
 static void filters(void **state)
 {
 	struct sp_store *s = *state;
-	const enum sp_status created = SP_STATUS_CREATED, evaluating = SP_STATUS_EVALUATING, finished = SP_STATUS_FINISHED, canceled = SP_STATUS_CANCELED;
+	const enum sp_status created = SP_STATUS_CREATED, evaluating = SP_STATUS_EVALUATING, finished = SP_STATUS_FINISHED,
+	                     canceled = SP_STATUS_CANCELED;
 	const char *const languages[] = {"node", "ruby", "python"}, *const references[] = {NULL, "hw1", "hw2", "hw1"};
 	struct sp_evaluation items[2 * ALL];
 	struct sp_id ids[24];
@@ -93,7 +94,8 @@ static void filters(void **state)
 		must_create_as(s, &in);
 		ids[i] = in.id;
 	}
-	for (int i = 0; i < 8; i++) end_as(s, &ids[i], i == 7 ? SP_STATUS_TIMEOUT : SP_STATUS_FINISHED, i == 7 ? "wall_limit" : i % 2 ? "ok" : "nonzero_exit");
+	for (int i = 0; i < 8; i++)
+		end_as(s, &ids[i], i == 7 ? SP_STATUS_TIMEOUT : SP_STATUS_FINISHED, i == 7 ? "wall_limit" : i % 2 ? "ok" : "nonzero_exit");
 	assert_int_equal(must_claim(s, &ids[8], LONG_LEASE_MS, NULL), SP_CLAIM_MINE);
 	(void)must_cancel(s, &ids[9]);
 
@@ -177,9 +179,9 @@ static void refused_lists(void **state)
 	struct sp_store *s = *state;
 	enum sp_status status = (enum sp_status)6;
 	char longest[200];
-	const struct sp_list_request bad[] = {{.limit = 0}, {.limit = SP_LIST_MAX + 1}, {.limit = 1, .status = &status}, {.limit = 1, .verdict = longest},
-	        {.limit = 1, .language = longest}, {.limit = 1, .reference = longest}, {.limit = 1, .created_after_ms = -1},
-	        {.limit = 1, .created_before_ms = INT64_C(1) << 48}};
+	const struct sp_list_request bad[] = {{.limit = 0}, {.limit = SP_LIST_MAX + 1}, {.limit = 1, .status = &status},
+	        {.limit = 1, .verdict = longest}, {.limit = 1, .language = longest}, {.limit = 1, .reference = longest},
+	        {.limit = 1, .created_after_ms = -1}, {.limit = 1, .created_before_ms = INT64_C(1) << 48}};
 	struct sp_evaluation items[1];
 	struct sp_list_page page = {.items = items};
 	struct sp_err err = {0};
@@ -402,7 +404,8 @@ static void statistics(void **state)
 		in.class_ = i < 3 ? SP_CLASS_BULK : SP_CLASS_INTERACTIVE;
 		must_create_as(s, &in);
 		ids[i] = in.id;
-		if (i == 2) while (sp_wall_ms() <= sp_id_ms(&ids[2]) + 20) nap();
+		if (i == 2)
+			while (sp_wall_ms() <= sp_id_ms(&ids[2]) + 20) nap();
 	}
 	st = must_count(s);
 	assert_int_equal(st.waiting[SP_CLASS_BULK], 3);

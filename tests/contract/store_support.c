@@ -121,7 +121,8 @@ enum sp_create_outcome try_create(struct sp_store *s, const struct sp_new_evalua
 
 void must_create_as(struct sp_store *s, const struct sp_new_evaluation *in) { assert_int_equal(try_create(s, in, NULL), SP_CREATE_NEW); }
 
-int must_scan(struct sp_store *s, enum sp_scan what, enum sp_class class_, const struct sp_id *after, struct sp_scan_item *items, size_t max)
+int must_scan(
+        struct sp_store *s, enum sp_scan what, enum sp_class class_, const struct sp_id *after, struct sp_scan_item *items, size_t max)
 {
 	struct sp_scan_request in = {.what = what, .class_ = class_, .after = after};
 	struct sp_err err = {0};
@@ -326,6 +327,8 @@ void assert_sound(void)
 {
 	assert_int_equal(number("SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
 	assert_int_equal(number("SELECT count(*) FROM pragma_foreign_key_check"), 0);
-	assert_int_equal(number("SELECT count(*) FROM evaluations e WHERE e.status < 2 AND NOT EXISTS (SELECT 1 FROM evaluation_data d WHERE d.id = e.id)"), 0);
+	assert_int_equal(number("SELECT count(*) FROM evaluations e WHERE e.status < 2 AND NOT EXISTS (SELECT 1 FROM evaluation_data d "
+	                        "WHERE d.id = e.id)"),
+	        0);
 	assert_int_equal(number("SELECT count(*) FROM evaluations WHERE user_id IS NOT NULL AND user_id NOT IN (SELECT id FROM users)"), 0);
 }

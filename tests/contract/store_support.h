@@ -60,7 +60,8 @@ enum sp_claim_outcome must_claim(struct sp_store *s, const struct sp_id *id, int
 enum sp_claim_outcome must_claim_over(struct sp_store *s, const struct sp_id *id, int64_t lease_ms, struct sp_stored *out);
 bool must_finish(struct sp_store *s, const struct sp_id *id, int64_t claim_no, const char *output);
 bool must_release(struct sp_store *s, const struct sp_id *id, int64_t claim_no);
-int must_scan(struct sp_store *s, enum sp_scan what, enum sp_class class_, const struct sp_id *after, struct sp_scan_item *items, size_t max);
+int must_scan(
+        struct sp_store *s, enum sp_scan what, enum sp_class class_, const struct sp_id *after, struct sp_scan_item *items, size_t max);
 struct sp_evaluation must_cancel(struct sp_store *s, const struct sp_id *id);
 void must_get(struct sp_store *s, const struct sp_id *id, bool with_data, struct sp_stored *out);
 struct sp_evaluation must_row(struct sp_store *s, const struct sp_id *id);

@@ -30,7 +30,8 @@ static int before(struct store_front *f, const char *op, struct sp_err *err)
 	static const struct {
 		const char *op;
 		int *count;
-	} fails[] = {{"claim", &front.claim_fails}, {"finish", &front.finish_fails}, {"renew", &front.renew_fails}, {"release", &front.release_fails}};
+	} fails[] = {{"claim", &front.claim_fails}, {"finish", &front.finish_fails}, {"renew", &front.renew_fails},
+	        {"release", &front.release_fails}};
 	bool yes = false;
 
 	pthread_mutex_lock(&front.lock);
