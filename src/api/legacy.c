@@ -193,6 +193,9 @@ void sp_legacy_post_evaluation(struct sp_http_request *r, void *api)
 	if (!(body = sp_api_take_object(r))) return;
 	json_t *echo = json_object();
 	for (size_t i = 0; i < SP_COUNT(fields); i++) echo_member(echo, body, fields[i]);
+	/* Its clients send both always. */
+	if (json_is_null(json_object_get(body, "dependencies"))) json_object_del(body, "dependencies");
+	if (json_is_null(json_object_get(body, "git"))) json_object_del(body, "git");
 	sp_api_submit(a, r, &caller, l, body, SP_ENCODING_UTF8, echo);
 	json_decref(body);
 }
