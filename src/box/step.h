@@ -16,12 +16,11 @@
 struct sp_prepared {
 	pid_t init; /* 0: there is none */
 	int pidfd, feed, report, ready;
-	int mounts; /* its mount namespace: see forget() in step.c */
 	char root[SP_BOX_NAME_MAX];
 	struct sp_cgroup cg; /* v2; v1 has one for all, cgroups.kept */
 };
 
-#define SP_PREPARED_NONE ((struct sp_prepared){.pidfd = -1, .feed = -1, .report = -1, .ready = -1, .mounts = -1, .cg = SP_CGROUP_NONE})
+#define SP_PREPARED_NONE ((struct sp_prepared){.pidfd = -1, .feed = -1, .report = -1, .ready = -1, .cg = SP_CGROUP_NONE})
 
 struct sp_slot {
 	const struct sp_launcher *l;
