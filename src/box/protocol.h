@@ -20,7 +20,7 @@
  *   END                                 ENDED   (the slot is clean again: cgroup back at its baseline, tree unmounted, or slot replaced)
  *
  * Every BEGIN, STEP and END gets its own answer, in order: a STEP that follows a refused BEGIN is answered with ERROR as well. The files are unpacked
- * by the container's init, so what is wrong with them (SP_BOX_E_FILES) is told by the first STEP, not by BEGIN.
+ * inside the container, so what is wrong with them (SP_BOX_E_FILES) is told by the first STEP, not by BEGIN.
  * At most SP_BOX_PENDING_MAX requests of a slot may wait for their answers; one more is a protocol error.
  * After ERROR to BEGIN or STEP the service sends END. The box trusts nothing that arrives here: roots are named, limits are capped by the policy, argv
  * and files only ever act as the run's unprivileged uid inside the container.

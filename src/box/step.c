@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A step needs a container, and most of what a container costs does not depend on the request: namespaces, proc and its masks, the binds, the pivot. So
- * it is prepared as soon as the slot is free, up to the point where its init waits for an order; a step then sends the order. An evaluation's second step
- * gets one made on the spot, by the same code.
+ * A step needs a container, and nearly all that a container costs does not depend on the request: namespaces, proc and its masks, the binds, the pivot,
+ * two processes and their way down to no powers, the filter. So it is prepared as soon as the slot is free, up to the point where the program-to-be waits
+ * for an order; a step then sends the order. An evaluation's second step gets one made on the spot, by the same code.
  *
  * A prepared container has seen no byte of any request, and takes exactly one order.
  */
@@ -49,12 +49,10 @@ static void close_fd(int *fd)
 
 /* ---- prepared containers */
 
-/* The mount namespace's descriptor is there to be closed here: its mounts would otherwise be taken down by init's own exit, with a wait for every
- * processor, and each step's answer would wait for that. */
+/* The feed holds a reference to the container's mount namespace (container.c), which is what takes the time here. */
 static void forget(struct sp_slot *s, struct sp_prepared *p)
 {
 	if (sp_cgroup_unmake(&s->cgroups, &p->cg) < 0) s->littered = true;
-	close_fd(&p->mounts);
 	close_fd(&p->pidfd);
 	close_fd(&p->feed);
 	close_fd(&p->report);
@@ -111,10 +109,6 @@ static int prepare(struct sp_slot *s, struct sp_prepared *p)
 		p->feed = sp_steal_fd(&feed[0]);
 		p->report = sp_steal_fd(&report[0]);
 		p->ready = sp_steal_fd(&ready[0]);
-		/* Without it everything works, later. */
-		char path[32];
-		snprintf(path, sizeof path, "%d/ns/mnt", (int)pid);
-		p->mounts = openat(s->mounts.proc, path, O_RDONLY | O_CLOEXEC);
 	}
 	for (size_t i = 0; i < SP_COUNT(all); i++) close_fd(all[i]);
 	if (pid <= 0) sp_cgroup_unmake(&s->cgroups, &p->cg);
