@@ -58,17 +58,18 @@ static int install_seccomp(void) { return 0; }
 
 #define DEFAULT_STACK (UINT64_C(8) << 20)
 
-static void note_sink(int fd, const struct sp_box_error *e)
+void sp_container_note_sink(int fd, const struct sp_box_error *e)
 {
 	struct sp_note n = {.kind = SP_NOTE_FAILED, .error = *e};
 	(void)!write(fd, &n, sizeof n); /* nobody is left to be told when the launcher is gone */
 }
 
-static rlim_t within(rlim_t want, int resource)
+int sp_container_limit(int resource, uint64_t value)
 {
 	/* A hard limit of the service's environment that is lower stays: raising it would need a capability on the host. */
 	struct rlimit now;
-	return getrlimit(resource, &now) == 0 && now.rlim_max < want ? now.rlim_max : want;
+	rlim_t v = getrlimit(resource, &now) == 0 && now.rlim_max < value ? now.rlim_max : value;
+	return setrlimit(resource, &(struct rlimit){v, v});
 }
 
 int sp_container_prepare(const char **what)
@@ -83,10 +84,8 @@ int sp_container_prepare(const char **what)
 	        {RLIMIT_RTPRIO, 0}};
 
 	*what = "setting the slot's resource limits";
-	for (size_t i = 0; i < SP_COUNT(limits); i++) {
-		rlim_t v = within(limits[i].value, limits[i].what);
-		if (setrlimit(limits[i].what, &(struct rlimit){v, v}) < 0) return -1;
-	}
+	for (size_t i = 0; i < SP_COUNT(limits); i++)
+		if (sp_container_limit(limits[i].what, limits[i].value) < 0) return -1;
 	umask(022);
 
 	/* The bounding set ends what an exec could ever give back; the launcher itself, which never execs, keeps what it has. NOROOT: even uid 0 of this
@@ -101,7 +100,7 @@ int sp_container_prepare(const char **what)
 	        0, 0, 0);
 }
 
-static void become(uid_t uid, bool drop_groups, const char *who)
+void sp_container_become(unsigned uid, bool drop_groups, const char *who)
 {
 	/* Empties effective, permitted and inheritable; ambient follows them. */
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -112,6 +111,12 @@ static void become(uid_t uid, bool drop_groups, const char *who)
 	        syscall(SYS_setresuid, uid, uid, uid) < 0)
 		sp_die(SP_BOX_E_SETUP, errno, "taking the ids of the %s", who);
 	if (syscall(SYS_capset, &h, none) < 0) sp_die(SP_BOX_E_SETUP, errno, "dropping the capabilities of the %s", who);
+}
+
+void sp_container_die_first(const struct sp_mounts *m)
+{
+	sp_autoclose int oom = openat(m->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (oom < 0 || write(oom, "1000", 4) != 4) sp_die(SP_BOX_E_SETUP, errno, "setting oom_score_adj");
 }
 
 /* The order, unpacked. */
@@ -134,11 +139,9 @@ static void set_limits(const struct sp_box_step *s, bool cgroup)
 	        {RLIMIT_NPROC, s->processes + 16},
 	        {RLIMIT_CPU, s->cpu_ns / 1000000000 + (cgroup ? 5 : 1)}, /* without a cgroup they are all there is */
 	};
-	for (size_t i = 0; i < SP_COUNT(limits); i++) {
-		rlim_t v = within(limits[i].value, limits[i].what);
-		if (setrlimit(limits[i].what, &(struct rlimit){v, v}) < 0)
+	for (size_t i = 0; i < SP_COUNT(limits); i++)
+		if (sp_container_limit(limits[i].what, limits[i].value) < 0)
 			sp_die(SP_BOX_E_SETUP, errno, "setting resource limit %d", limits[i].what);
-	}
 }
 
 static void set_stdio(const struct work *w)
@@ -183,18 +186,13 @@ static void SP_NORETURN program(const struct sp_container *c, const struct work 
 	static struct sp_spec spec;
 	uint64_t size;
 
-	sp_die_to(note_sink, c->ready, false);
+	sp_die_to(sp_container_note_sink, c->ready, false);
 
-	/* Before the uid changes, since the file belongs to the namespace's root then: of all in the slot's cgroup, the oom killer shall choose the run, not
-	 * the launcher (box-rules.md 4). Through the launcher's proc; the container's own is read-only. */
-	int oom = openat(c->mounts->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (oom < 0 || write(oom, "1000", 4) != 4) sp_die(SP_BOX_E_SETUP, errno, "setting oom_score_adj");
-	close(oom);
-
+	sp_container_die_first(c->mounts);
 	setsid();
 	set_stdio(w);
 	set_limits(&w->step, c->cpu >= 0);
-	become(SP_RUN_UID, !c->single, "program");
+	sp_container_become(SP_RUN_UID, !c->single, "program");
 
 	if (sp_box_check_sealed(w->spec, SP_BOX_SPEC_BYTES_MAX, &size) < 0) sp_die(SP_BOX_E_REQUEST, 0, "the spec is not a sealed memfd");
 	char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, w->spec, 0);
@@ -216,7 +214,7 @@ static void SP_NORETURN program(const struct sp_container *c, const struct work 
 	 * end of file is how the launcher knows that the exec succeeded. */
 	int ready = c->ready;
 	if (ready != 3 && (ready = dup3(c->ready, 3, O_CLOEXEC)) < 0) sp_die(SP_BOX_E_SETUP, errno, "moving the ready pipe");
-	sp_die_to(note_sink, ready, false);
+	sp_die_to(sp_container_note_sink, ready, false);
 	if (sp_sys_close_range(4, ~0U, 0) < 0) sp_die(SP_BOX_E_SETUP, errno, "close_range");
 	if (chdir(spec.cwd) < 0) sp_die(SP_BOX_E_EXEC, errno, "the working directory %.200s", spec.cwd);
 	if (install_seccomp() < 0) sp_die(SP_BOX_E_SETUP, errno, "installing the system call filter");
@@ -273,7 +271,7 @@ void sp_container_init(const struct sp_container *c)
 	struct work w;
 	int release[2], status;
 
-	sp_die_to(note_sink, c->report, false);
+	sp_die_to(sp_container_note_sink, c->report, false);
 	/* Here and not at the clone, where the namespace's root would be the launcher's group: this one is ours, and the program sees "/". */
 	if (unshare(CLONE_NEWCGROUP) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a cgroup namespace");
 	if (sp_mounts_enter(c->mounts, c->root, &what) < 0) sp_die(SP_BOX_E_SETUP, errno, "%s", what);
@@ -289,8 +287,8 @@ void sp_container_init(const struct sp_container *c)
 	}
 
 	if (dup2(c->report, 0) < 0 || dup2(release[1], 1) < 0 || sp_sys_close_range(2, ~0U, 0) < 0) _exit(1);
-	sp_die_to(note_sink, 0, false);
-	become(c->single ? SP_RUN_UID : SP_INIT_UID, !c->single, "init");
+	sp_die_to(sp_container_note_sink, 0, false);
+	sp_container_become(c->single ? SP_RUN_UID : SP_INIT_UID, !c->single, "init");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* a belt; what counts is that the launcher is pid 1 of the namespace around this one */
 	if (write(1, "", 1) != 1) sp_die(SP_BOX_E_SETUP, errno, "releasing the program");

@@ -27,6 +27,18 @@ void sp_container_init(const struct sp_container *c) SP_NORETURN;
 /* What a launcher sets once for all its containers, since fork hands it down: bounding set, securebits, rlimits that are the same for every run, umask. */
 int sp_container_prepare(const char **what) SP_MUSTCHECK;
 
+/* The rest is for whatever else a launcher makes in namespaces of its own (collect.c). What fails ends the process, by sp_die(). */
+
+/* For sp_die_to(): the descriptor is a pipe that struct sp_note goes through. */
+void sp_container_note_sink(int fd, const struct sp_box_error *e);
+/* Of all in the slot's cgroup, the oom killer shall choose this process, not the launcher (box-rules.md 4). While it has its first uid still, to which
+ * the file belongs; through the launcher's proc, as a container's own is read-only. */
+void sp_container_die_first(const struct sp_mounts *m);
+/* Takes this user and group id and loses every capability; who: for the error. */
+void sp_container_become(unsigned uid, bool drop_groups, const char *who);
+/* Soft and hard limit, as far as the present hard limit allows. -1 with errno. */
+int sp_container_limit(int resource, uint64_t value) SP_MUSTCHECK;
+
 /* False when this build has no filter. */
 bool sp_seccomp_present(void);
 

@@ -424,7 +424,7 @@ static size_t add(struct CMUnitTest *tests, size_t n, const struct CMUnitTest *m
 
 int main(int argc, char **argv)
 {
-	const struct runtime_suite *suites[] = {&program_suite, &limit_suite, &life_suite};
+	const struct runtime_suite *suites[] = {&program_suite, &limit_suite, &collect_suite, &life_suite};
 	struct CMUnitTest tests[200];
 	size_t n = 0;
 
