@@ -119,11 +119,11 @@ static void collector(const void *arg)
 
 /* ---- the launcher */
 
-/* What is left of the program's memory is the program's; the collector gets its own on top. v1: the launcher, the collector, and a container that may wait. */
+/* What is left of the program's memory is the program's; the collector gets its own on top. v1: the launcher, the collector, and the two of a container that may wait. */
 static int limit(struct sp_slot *s, struct sp_run *st)
 {
 	st->base = sp_cgroup_usage(st->cg);
-	if (sp_cgroup_set_memory(st->cg, st->base + MEMORY_BYTES) < 0 || sp_cgroup_set_pids(st->cg, s->cgroups.version == 2 ? 1 : 3) < 0 ||
+	if (sp_cgroup_set_memory(st->cg, st->base + MEMORY_BYTES) < 0 || sp_cgroup_set_pids(st->cg, s->cgroups.version == 2 ? 1 : 4) < 0 ||
 	        sp_cgroup_reset_peak(st->cg) < 0)
 		return -1;
 	sp_cgroup_read_counts(st->cg, &st->before);

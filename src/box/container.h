@@ -20,7 +20,7 @@ struct sp_container {
 
 /*
  * Runs as pid 1 of fresh pid, mnt, ipc and uts namespaces, in its cgroup, root of the slot's user namespace. Makes everything that does not depend on the
- * request, waits for the order, then does the rest. Never returns.
+ * request, and the process that waits for the order and becomes the program; gives up its powers, and waits for that process's end. Never returns.
  */
 void sp_container_init(const struct sp_container *c) SP_NORETURN;
 

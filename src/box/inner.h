@@ -6,7 +6,7 @@
  *                    request that the policy forbids: the launcher only sends it back, so that answers keep the order of the requests.
  *   launcher → box   UP, then one answer to each: BEGUN, STARTED [pidfd of init, (cpu time of its cgroup), stdout, (stderr)] and DONE, ENDED, or ERROR.
  *                    Of a COLLECT: STARTED [pidfd of the collector, (cpu time of its cgroup), records] and DONE.
- *   launcher → init  one struct sp_order, which the prepared container waits for
+ *   launcher → program  one struct sp_order, which the program-to-be of a prepared container waits for
  *   init → launcher  one struct sp_note over the init's pipe: how the main process ended, or which call of the set-up failed
  *   program, collector → launcher  struct sp_note over a close-on-exec pipe: ready (then the end of file says "executed", or "begun"), or why not
  */

@@ -111,21 +111,9 @@ static void open_net(struct sp_slot *s)
 /* Everything but 0–2, the channel and the cgroup directories belongs to the box or to other slots. */
 static void close_foreign(const struct sp_launcher *l)
 {
-	int keep[1 + SP_CG_COUNT] = {l->channel};
-	memcpy(keep + 1, l->cgroups.dir, sizeof l->cgroups.dir);
-	for (size_t i = 1; i < SP_COUNT(keep); i++)
-		for (size_t j = i; j > 0 && keep[j] < keep[j - 1]; j--) {
-			int swap = keep[j];
-			keep[j] = keep[j - 1];
-			keep[j - 1] = swap;
-		}
-	unsigned from = 3;
-	for (size_t i = 0; i < SP_COUNT(keep); i++) {
-		if (keep[i] < 0 || (unsigned)keep[i] < from) continue;
-		if ((unsigned)keep[i] > from) sp_sys_close_range(from, (unsigned)keep[i] - 1, 0);
-		from = (unsigned)keep[i] + 1;
-	}
-	sp_sys_close_range(from, ~0U, 0);
+	int keep[4 + SP_CG_COUNT] = {0, 1, 2, l->channel};
+	memcpy(keep + 4, l->cgroups.dir, sizeof l->cgroups.dir);
+	sp_sys_close_but(keep, SP_COUNT(keep));
 }
 
 static void set_up(struct sp_slot *s, struct sp_launcher *l)

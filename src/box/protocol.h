@@ -21,8 +21,8 @@
  *   KILL                                (DONE of what runs says killed_by; a KILL while nothing runs is ignored)
  *   END                                 ENDED   (the slot is clean again: cgroup back at its baseline, tree unmounted, or slot replaced)
  *
- * Every BEGIN, STEP, COLLECT and END gets its own answer, in order: a STEP that follows a refused BEGIN is answered with ERROR as well. The files are unpacked
- * by the container's init, so what is wrong with them (SP_BOX_E_FILES) is told by the first STEP, not by BEGIN.
+ * Every BEGIN, STEP, COLLECT and END gets its own answer, in order: a STEP that follows a refused BEGIN is answered with ERROR as well. The files are
+ * unpacked inside the container, so what is wrong with them (SP_BOX_E_FILES) is told by the first STEP, not by BEGIN.
  * At most SP_BOX_PENDING_MAX requests of a slot may wait for their answers; one more is a protocol error.
  *
  * COLLECT reads files out of /box. The pid namespaces of all steps are dead then, and the files are read by a process of its own, as the run's id,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A step needs a container, and most of what a container costs does not depend on the request: namespaces, proc and its masks, the binds, the pivot. So
- * it is prepared as soon as the slot is free, up to the point where its init waits for an order; a step then sends the order. An evaluation's second step
- * gets one made on the spot, by the same code.
+ * A step needs a container, and nearly all that a container costs does not depend on the request: namespaces, proc and its masks, the binds, the pivot,
+ * two processes and their way down to no powers, the filter. So it is prepared as soon as the slot is free, up to the point where the program-to-be waits
+ * for an order; a step then sends the order. An evaluation's second step gets one made on the spot, by the same code.
  *
  * A prepared container has seen no byte of any request, and takes exactly one order.
  */

@@ -13,7 +13,7 @@
 #include "box/launcher.h"
 #include "box/mounts.h"
 
-/* A container whose init waits for its order. */
+/* A container whose program-to-be waits for its order. */
 struct sp_prepared {
 	pid_t init; /* 0: there is none */
 	int pidfd, feed, report, ready;

@@ -458,6 +458,9 @@ static void counts_are(const struct bx *b, char cgroup[3][512], const struct cou
 {
 	struct counts now;
 	for (int tries = BX_WAIT_MS / 5; count(b, cgroup, &now), memcmp(before, &now, sizeof now) != 0 && tries--;) nap();
+	if (memcmp(before, &now, sizeof now) != 0)
+		print_message("# fds %d %d %d, mounts %d %d %d, cgroups %d %d %d, tasks %d\n", now.fds[0], now.fds[1], now.fds[2],
+		        now.mounts[0], now.mounts[1], now.mounts[2], now.cgroups[0], now.cgroups[1], now.cgroups[2], now.tasks);
 	assert_memory_equal(before, &now, sizeof now);
 }
 
@@ -473,7 +476,7 @@ static void many_runs_leave_nothing(void **state)
 	for (int i = 0; i < 3; i++) bx_cgroup_path(&b, controllers[i], cgroup[i], sizeof cgroup[i]);
 	bx_run(b.slot[0], &BX_SH("true"), &r);
 	bx_free(&r);
-	for (int tries = BX_WAIT_MS / 5; tasks_below(cgroup[2]) != 2 && tries--;) nap(); /* launcher and the next run's init */
+	for (int tries = BX_WAIT_MS / 5; tasks_below(cgroup[2]) != 3 && tries--;) nap(); /* launcher; init and program of the next run */
 	count(&b, cgroup, &before);
 	for (int i = 0; i < 500 / bx_slow(); i++) {
 		struct bx_run run = BX_SH("echo $0; exec 5>/tmp/f; (sleep 100 &)");
@@ -539,6 +542,7 @@ static void idle_costs_nothing(void **state)
 	bx_start(&b, 2, NULL);
 	bx_run(b.slot[0], &BX_SH("true"), &r);
 	bx_free(&r);
+	nap(); /* the answer may be here before the box, which has sent it, sleeps again */
 	snprintf(path, sizeof path, "/proc/%d/status", (int)bx_child_of(b.stub));
 	snprintf(cmd, sizeof cmd, "grep ^voluntary_ctxt %s", path);
 	for (int i = 0; i < 2; i++) {
