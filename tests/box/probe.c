@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -339,6 +340,32 @@ static int long_names(int n)
 	return 0;
 }
 
+/* A child that nothing but SIGKILL ends holds files in every way that makes others wait, and a pipe lies where a file could. */
+static int hold_files(void)
+{
+	static const char *const names_[] = {"leased", "locked", "record", "mapped", "written"};
+	int fd[5], ready[2];
+	char c;
+	for (int i = 0; i < 5; i++) {
+		fd[i] = open(names_[i], O_RDWR | O_CREAT, 0644);
+		if (fd[i] < 0 || write(fd[i], "held", 4) != 4) return say("hold", -1), 1;
+	}
+	if (mkfifo("fifo", 0644) < 0 || pipe(ready) < 0) return 1;
+	if (fork() == 0) {
+		struct flock whole = {.l_type = F_WRLCK};
+		setsid();
+		for (int s = 1; s < NSIG; s++) signal(s, SIG_IGN);
+		say("lease", fcntl(fd[0], F_SETLEASE, F_WRLCK));
+		say("flock", flock(fd[1], LOCK_EX));
+		say("record", fcntl(fd[2], F_SETLKW, &whole));
+		say("map", mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd[3], 0) == MAP_FAILED ? -1 : 0);
+		int reader = open("fifo", O_RDWR);
+		if (write(ready[1], "x", 1) != 1 || reader < 0) _exit(1);
+		for (;;) pause();
+	}
+	return read(ready[0], &c, 1) != 1;
+}
+
 static int make_socket(const char *path)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -396,6 +423,7 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "deep") == 0) return deep(atoi(argv[2]), argc > 3 ? atoi(argv[3]) : 0);
 	if (strcmp(mode, "crowd") == 0) return crowd(atoi(argv[2]));
 	if (strcmp(mode, "long-names") == 0) return long_names(atoi(argv[2]));
+	if (strcmp(mode, "hold-files") == 0) return hold_files();
 	if (strcmp(mode, "socket") == 0) return make_socket(argv[2]);
 	if (strcmp(mode, "sleep") == 0) {
 		puts("sleeping");
