@@ -133,10 +133,14 @@ static int limit(struct sp_slot *s, struct sp_run *st)
 static bool run(struct sp_slot *s, struct sp_run *st, const struct sp_box_collect *b, int request)
 {
 	static const struct sp_box_error silent = {SP_BOX_E_SETUP, 0, "the collector was killed before it began"};
-	const char *what;
+	const char *what = "making the collector's cgroup";
 	int ready[2];
 
-	sp_autoclose int view = sp_mounts_tree_view(&what);
+	/* The limit first: on v1 everything after it needs memory of the slot's, which the program may have left full. */
+	bool fine = sp_cgroup_make(&s->cgroups, &st->c.cg) == 0;
+	st->cg = s->cgroups.version == 2 ? &st->c.cg : &s->cgroups.kept;
+	fine = fine && limit(s, st) == 0;
+	sp_autoclose int view = fine ? sp_mounts_tree_view(&what) : -1;
 	if (view < 0) {
 		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "%s", what);
 		return false;
@@ -147,11 +151,6 @@ static bool run(struct sp_slot *s, struct sp_run *st, const struct sp_box_collec
 	}
 	sp_autoclose int begun = ready[1];
 	st->c.ready = ready[0];
-	if (sp_cgroup_make(&s->cgroups, &st->c.cg) < 0) {
-		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "making the collector's cgroup");
-		return false;
-	}
-	st->cg = s->cgroups.version == 2 ? &st->c.cg : &s->cgroups.kept;
 	struct collector c = {.mounts = &s->mounts,
 	        .limits = b,
 	        .view = view,
@@ -160,8 +159,7 @@ static bool run(struct sp_slot *s, struct sp_run *st, const struct sp_box_collec
 	        .ready = begun,
 	        .cpu = st->cg->cpu,
 	        .single = s->l->single};
-	/* In this order: the fork itself needs memory, and the program may have left the slot at its limit. */
-	if (limit(s, st) < 0 || sp_slot_clone(s, &st->c, collector, &c) < 0) {
+	if (sp_slot_clone(s, &st->c, collector, &c) < 0) {
 		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "making the collector");
 		return false;
 	}

@@ -103,6 +103,16 @@ static void at_start(void **state)
 	}
 }
 
+/* A box that was unfit is gone, and another one works. */
+static void replaced(struct sp_runtime *r, pid_t box)
+{
+	assert_works(r, 0);
+	assert_works(r, 1);
+	assert_int_not_equal(sp_native_box_pid(r), box);
+	sp_runtime_close(r);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 /* Each of these makes the box unfit: the step is nobody's fault, and the next one works. */
 static void in_a_step(void **state)
 {
@@ -121,11 +131,7 @@ static void in_a_step(void **state)
 		assert_true(acted());
 		if (k.err.code != SP_E_UNAVAILABLE) fail_msg("%s: %s", words[i], k.err.msg);
 		kit_end(&k);
-		assert_works(r, 0);
-		assert_works(r, 1);
-		assert_int_not_equal(sp_native_box_pid(r), box);
-		sp_runtime_close(r);
-		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+		replaced(r, box);
 	}
 }
 
@@ -153,11 +159,7 @@ static void in_a_collection(void **state)
 		assert_true(acted());
 		if (k.err.code != SP_E_UNAVAILABLE) fail_msg("%s: %s", words[i], k.err.msg);
 		kit_end(&k);
-		assert_works(r, 0);
-		assert_works(r, 1);
-		assert_int_not_equal(sp_native_box_pid(r), box);
-		sp_runtime_close(r);
-		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+		replaced(r, box);
 	}
 }
 
