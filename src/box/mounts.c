@@ -413,10 +413,18 @@ int sp_mounts_build(struct sp_mounts *m, const struct sp_policy *p, struct sp_er
 
 /* ---- each run */
 
-int sp_mounts_tree_open(const char **what)
+static void size_options(char out[96], const struct sp_tree_size *s, const char *more)
 {
+	/* the root and three directories come out of the run's number as well */
+	snprintf(out, 96, "size=%llu,nr_inodes=%u%s", (unsigned long long)s->bytes, (s->inodes ? s->inodes : 8192) + 4, more);
+}
+
+int sp_mounts_tree_open(const struct sp_tree_size *size, const char **what)
+{
+	char opts[96];
 	*what = "mounting the run's tree";
-	if (mount("tree", "/tree", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,nr_inodes=16,mode=0755") < 0) return -1;
+	size_options(opts, size, ",mode=0755");
+	if (mount("tree", "/tree", "tmpfs", MS_NOSUID | MS_NODEV, opts) < 0) return -1;
 	*what = "making the run's directories";
 	umask(0);
 	int rc = mkdir("/tree/box", 0755) < 0 || mkdir("/tree/tmp", 01777) < 0 || mkdir("/tree/shm", 01777) < 0 ||
@@ -426,11 +434,10 @@ int sp_mounts_tree_open(const char **what)
 	return rc ? -1 : 0;
 }
 
-int sp_mounts_tree_size(uint64_t bytes, uint32_t inodes)
+int sp_mounts_tree_resize(const struct sp_tree_size *size)
 {
 	char opts[96];
-	/* the root and three directories come out of the run's number as well */
-	snprintf(opts, sizeof opts, "size=%llu,nr_inodes=%u", (unsigned long long)bytes, (inodes ? inodes : 8192) + 4);
+	size_options(opts, size, "");
 	return mount(NULL, "/tree", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, opts);
 }
 

@@ -34,9 +34,15 @@ struct sp_mounts {
 /* Launcher, once: leaves the host's mounts behind for ever. */
 int sp_mounts_build(struct sp_mounts *m, const struct sp_policy *p, struct sp_err *err) SP_MUSTCHECK;
 
-/* Launcher: mounts an empty tree, ahead of the request; gives it its size, while it is still empty; unmounts it. */
-int sp_mounts_tree_open(const char **what) SP_MUSTCHECK;
-int sp_mounts_tree_size(uint64_t bytes, uint32_t inodes) SP_MUSTCHECK;
+/* What a run's tree may hold. inodes 0: 8192. */
+struct sp_tree_size {
+	uint64_t bytes;
+	uint32_t inodes;
+};
+
+/* Launcher: mounts an empty tree, ahead of the request; gives it another size, while it is still empty; unmounts it. */
+int sp_mounts_tree_open(const struct sp_tree_size *size, const char **what) SP_MUSTCHECK;
+int sp_mounts_tree_resize(const struct sp_tree_size *size) SP_MUSTCHECK;
 int sp_mounts_tree_close(void) SP_MUSTCHECK;
 /* Launcher: a second mount of the run's /box, attached nowhere, through which nothing can be written, executed or led astray (box-rules.md 19). Returns
  * its descriptor, the caller's. */

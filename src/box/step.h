@@ -17,12 +17,11 @@
 struct sp_prepared {
 	pid_t init; /* 0: there is none */
 	int pidfd, feed, report, ready;
-	int mounts; /* its mount namespace: see forget() in step.c */
 	char root[SP_BOX_NAME_MAX];
 	struct sp_cgroup cg; /* v2; v1 has one for all, cgroups.kept */
 };
 
-#define SP_PREPARED_NONE ((struct sp_prepared){.pidfd = -1, .feed = -1, .report = -1, .ready = -1, .mounts = -1, .cg = SP_CGROUP_NONE})
+#define SP_PREPARED_NONE ((struct sp_prepared){.pidfd = -1, .feed = -1, .report = -1, .ready = -1, .cg = SP_CGROUP_NONE})
 
 struct sp_slot {
 	const struct sp_launcher *l;
@@ -30,11 +29,12 @@ struct sp_slot {
 	struct sp_mounts mounts;
 	int net[5]; /* files of /proc/self/net that tell of its past; -1: this kernel has none of that name */
 	uint64_t baseline; /* v1: memory in use when the slot was new */
-	uint64_t net_new; /* what they said then */
+	uint64_t net_new, net_key; /* what they said then, hashed with this key */
 	struct sp_prepared ready;
 	bool used; /* the tree was given to a container that got an order */
 	bool littered; /* a container's cgroup could not be removed */
-	/* of the evaluation between BEGIN and END; root stays, as a guess at the next one's */
+	struct sp_tree_size tree; /* of the tree that is mounted now */
+	/* of the evaluation between BEGIN and END; root and tree stay, as a guess at the next one's */
 	bool open, stepped, spoiled; /* spoiled: a step was refused, the tree may be half-filled */
 	char root[SP_BOX_NAME_MAX];
 	int files;
