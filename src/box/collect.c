@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -41,6 +42,7 @@ struct collector {
 	const struct sp_mounts *mounts;
 	const struct sp_box_collect *limits;
 	int view, request, out, ready;
+	int feed; /* a socket, of which the launcher has the other end */
 	int cpu; /* for sp_cgroup_cpu_fd(), or -1: no cgroup */
 	bool single;
 };
@@ -96,6 +98,7 @@ static void collector(const void *arg)
 	sp_die_to(sp_container_note_sink, c->ready, false);
 	sp_container_die_first(c->mounts);
 	if (unshare(CLONE_NEWCGROUP) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a cgroup namespace");
+	sp_container_leave_mounts(c->mounts, c->feed);
 	if (sp_mounts_enter_view(c->view, &what) < 0) sp_die(SP_BOX_E_SETUP, errno, "%s", what);
 	keep_descriptors(c);
 	set_limits(c);
@@ -134,7 +137,7 @@ static bool run(struct sp_slot *s, struct sp_run *st, const struct sp_box_collec
 {
 	static const struct sp_box_error silent = {SP_BOX_E_SETUP, 0, "the collector was killed before it began"};
 	const char *what = "making the collector's cgroup";
-	int ready[2];
+	int ready[2], feed[2];
 
 	/* The limit first: on v1 everything after it needs memory of the slot's, which the program may have left full. */
 	bool fine = sp_cgroup_make(&s->cgroups, &st->c.cg) == 0;
@@ -151,15 +154,22 @@ static bool run(struct sp_slot *s, struct sp_run *st, const struct sp_box_collec
 	}
 	sp_autoclose int begun = ready[1];
 	st->c.ready = ready[0];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, feed) < 0) {
+		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "making the feed");
+		return false;
+	}
+	sp_autoclose int other = feed[1];
+	st->c.feed = feed[0];
 	struct collector c = {.mounts = &s->mounts,
 	        .limits = b,
 	        .view = view,
 	        .request = request,
 	        .out = st->out[1],
 	        .ready = begun,
+	        .feed = other,
 	        .cpu = st->cg->cpu,
 	        .single = s->l->single};
-	if (sp_slot_clone(s, &st->c, collector, &c) < 0) {
+	if (sp_slot_clone(&st->c, collector, &c) < 0) {
 		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "making the collector");
 		return false;
 	}

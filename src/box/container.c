@@ -122,6 +122,12 @@ void sp_container_die_first(const struct sp_mounts *m)
 	if (oom < 0 || write(oom, "1000", 4) != 4) sp_die(SP_BOX_E_SETUP, errno, "setting oom_score_adj");
 }
 
+void sp_container_leave_mounts(const struct sp_mounts *m, int feed)
+{
+	sp_autoclose int own = openat(m->proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (own >= 0) (void)!sp_wire_send(feed, "", 1, &own, 1, MSG_DONTWAIT);
+}
+
 /* The order, unpacked. */
 struct work {
 	struct sp_box_step step;
@@ -272,17 +278,6 @@ static void SP_NORETURN program(const struct sp_container *c, int release)
 
 /* ---- init */
 
-/*
- * Whoever closes a mount namespace's last reference takes its mounts down, with a wait for every processor: were that us, each step's answer would wait for
- * our exit. So the launcher gets one, as a message that it never reads and that goes when it closes the feed. (To open it there is a race, as nobody may
- * look into a process that has changed its id.) Without it everything works, later.
- */
-static void leave_mounts(const struct sp_container *c)
-{
-	sp_autoclose int own = openat(c->mounts->proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (own >= 0) (void)!sp_wire_send(c->feed, "", 1, &own, 1, MSG_DONTWAIT);
-}
-
 void sp_container_init(const struct sp_container *c)
 {
 	const char *what;
@@ -291,7 +286,7 @@ void sp_container_init(const struct sp_container *c)
 	sp_die_to(sp_container_note_sink, c->report, false);
 	/* Here and not at the clone, where the namespace's root would be the launcher's group: this one is ours, and the program sees "/". */
 	if (unshare(CLONE_NEWCGROUP) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a cgroup namespace");
-	leave_mounts(c);
+	sp_container_leave_mounts(c->mounts, c->feed);
 	if (sp_mounts_enter(c->mounts, c->root, &what) < 0) sp_die(SP_BOX_E_SETUP, errno, "%s", what);
 	if (pipe2(release, O_CLOEXEC) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a pipe");
 

@@ -78,7 +78,7 @@ static void discard(struct sp_slot *s, struct sp_prepared *p)
 	forget(s, p);
 }
 
-int sp_slot_clone(struct sp_slot *s, struct sp_prepared *p, void (*child)(const void *), const void *arg)
+int sp_slot_clone(struct sp_prepared *p, void (*child)(const void *), const void *arg)
 {
 	/* Safe: everything the child can reach with its powers belongs to the slot's user namespace. It is in its cgroup from its first instruction on, so
 	 * nothing of a container, init's own work included, is ever charged to the launcher's. */
@@ -89,10 +89,6 @@ int sp_slot_clone(struct sp_slot *s, struct sp_prepared *p, void (*child)(const 
 		_exit(1);
 	}
 	p->init = pid;
-	/* Without it everything works, later. */
-	char path[32];
-	snprintf(path, sizeof path, "%d/ns/mnt", (int)pid);
-	p->mounts = openat(s->mounts.proc, path, O_RDONLY | O_CLOEXEC);
 	return 0;
 }
 
@@ -127,7 +123,7 @@ static int prepare(struct sp_slot *s, struct sp_prepared *p)
 		                              .cpu = cgroup_of(s, p)->cpu,
 		                              .single = s->l->single},
 		        .other = feed[0]};
-		born = sp_slot_clone(s, p, container_main, &k) == 0;
+		born = sp_slot_clone(p, container_main, &k) == 0;
 	}
 	int why = errno;
 	if (born) {

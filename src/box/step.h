@@ -62,7 +62,7 @@ struct sp_run {
 #define SP_RUN_NONE ((struct sp_run){.c = SP_PREPARED_NONE, .out = {-1, -1}, .err = {-1, -1}, .arrived = sp_mono_ns()})
 
 /* Pid 1 of new pid, mnt, ipc and uts namespaces, in p->cg; child must not return. -1 with errno. */
-int sp_slot_clone(struct sp_slot *s, struct sp_prepared *p, void (*child)(const void *), const void *arg) SP_MUSTCHECK;
+int sp_slot_clone(struct sp_prepared *p, void (*child)(const void *), const void *arg) SP_MUSTCHECK;
 /* Until it begins, which c.ready tells. False: it does not; it is dead, and the reason has been sent: its own, or this one. */
 bool sp_run_await(struct sp_slot *s, struct sp_run *st, const struct sp_box_error *silent) SP_MUSTCHECK;
 /* STARTED, with the pipes that there are; then, when it has ended, DONE. */
