@@ -23,7 +23,7 @@ fi
 rm -rf "$root/opt/serapis" "$root/usr/local"
 mkdir -p "$root/opt/serapis/tests" "$root/usr/local"
 DESTDIR=$root meson install -C "$build" --no-rebuild --quiet
-cp "$build"/tests/box/test_box_{run,limits,isolation,protocol,life} "$build/tests/box/box_probe" "$root/opt/serapis/tests/"
+cp "$build"/tests/box/test_box_{run,limits,isolation,protocol,life} "$build"/tests/box/test_collect{,or} "$build/tests/attack/test_leavings" "$build/tests/box/box_probe" "$root/opt/serapis/tests/"
 cp scripts/vm-guest.sh "$root/opt/serapis/"
 mkdir -p "$root/opt/serapis/corpus"
 cp -r tests/corpus/c/01-hello.c tests/corpus/node/01-hello.js tests/corpus/ruby/01-hello.rb "$root/opt/serapis/corpus/"
