@@ -93,9 +93,11 @@ def cgroup_dirs():
 class Service:
     """One `serapis serve` with a state directory of its own, which outlives kill() and start()."""
 
-    def __init__(self, *args, directory=None, env=None):
+    def __init__(self, *args, directory=None, env=None, prefix=(), program=SERAPIS):
         self.args = list(args)
         self.env = env
+        # What becomes the program by exec, and which one that is.
+        self.command = [*prefix, program]
         self.own_directory = directory is None
         self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="serapis-test-"))
         self.process = None
@@ -106,7 +108,7 @@ class Service:
         port_file.unlink(missing_ok=True)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [SERAPIS, "serve", "--http-listen", "127.0.0.1:0", "--http-port-file", port_file, "--store", f"sqlite:{self.dir}/serapis.db", *self.args],
+                [*self.command, "serve", "--http-listen", "127.0.0.1:0", "--http-port-file", port_file, "--store", f"sqlite:{self.dir}/serapis.db", *self.args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, start_new_session=True)
         if wait:
             wait_for(lambda: port_file.exists() or self.process.poll() is not None, 30, "the port file")
