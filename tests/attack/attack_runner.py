@@ -15,8 +15,8 @@ import tempfile
 import time
 
 from baseline import BARE_UID
-from grounds import ALL, FENCE_BYTES, SECRET, SLOW
-from support.service import LONG, SOURCE
+from grounds import ALL, FENCE_BYTES, SECRET
+from support.service import LONG, SLOW, SOURCE
 
 HERE = pathlib.Path(__file__).resolve().parent
 LANGUAGES = {".c": "c", ".rb": "ruby", ".js": "node", ".sh": "shell", ".py": "python"}
@@ -136,9 +136,10 @@ def ask(ground, attack, extra=()):
     body = {"code": attack.text.decode("utf-8", "surrogateescape"), "limits": attack.limits, "args": fill([*attack.args, *extra], service)}
     if attack.files():
         body["files"] = [{"path": k, "content": v} for k, v in attack.files().items()]
+    body["env"] = {"SLOW": str(SLOW)} if SLOW > 1 else {}
     if "memory" in ground.lacks(attack):
         # Twice what it may have, and a fourth of what the fence around the service allows.
-        body["env"] = {"ATTACK_ENOUGH": str(min(2 * attack.limits["memory_bytes"], FENCE_BYTES // 4))}
+        body["env"]["ATTACK_ENOUGH"] = str(min(2 * attack.limits["memory_bytes"], FENCE_BYTES // 4))
     if attack.stdin is not None:
         body["stdin"] = attack.stdin
     r = service.eval(attack.language, body, timeout=180)

@@ -64,7 +64,8 @@ class Baseline:
                     _, controller, path = line.split(":", 2)
                     m = re.match(r"(.*/serapis-box-[0-9a-f]+)", path)
                     if m:
-                        out[controller] = pathlib.Path("/sys/fs/cgroup", controller or "unified", m[1].lstrip("/"))
+                        v2 = "" if pathlib.Path("/sys/fs/cgroup/cgroup.controllers").exists() else "unified"
+                        out[controller] = pathlib.Path("/sys/fs/cgroup", controller or v2, m[1].lstrip("/"))
         return out
 
     def look(self):
@@ -88,10 +89,9 @@ class Baseline:
             facts[f"namespaces {name}"] = len(found)
         for controller, base in self.slots().items():
             with contextlib.suppress(OSError):
-                for d in base.iterdir():
-                    if d.is_dir():
-                        facts[f"cgroups {controller}"] += 1
-                        facts[f"tasks {controller}"] += len((d / "cgroup.procs").read_text().split())
+                for d in base.glob("*/**"):
+                    facts[f"cgroups {controller}"] += 1
+                    facts[f"tasks {controller}"] += len((d / "cgroup.procs").read_text().split())
         facts["our mounts on the host"] = pathlib.Path("/proc/self/mountinfo").read_text().count("serapis")
         return dict(facts)
 

@@ -21,9 +21,8 @@ import shutil
 import tempfile
 
 from baseline import Baseline, host
-from support.service import BUILD, LONG, SERAPIS, SOURCE, Service, wait_for
+from support.service import BUILD, LONG, SERAPIS, SLOW, SOURCE, Service, wait_for
 
-SLOW = max(1, min(100, int(os.environ.get("SERAPIS_TEST_SLOW", "1"))))
 ALL = ("ids", "memory", "pids", "cpu", "seccomp", "net")
 SECRET = "serapis-attack-secret-5d1f0c"
 NOBODY = pwd.getpwnam("nobody").pw_uid
