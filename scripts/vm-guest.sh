@@ -24,6 +24,16 @@ suite() { # NAME [AS-WHOM]
 	sed -n -E "s/^ok [0-9]+ - (.*)/VM-OK box$as: $1: \1/p; s/^not ok [0-9]+ - (.*)/VM-FAIL box$as: $1: \1/p" $out | tr '_' ' '
 	[ $rc = 0 ] || { fail "box$as: $1 ended with status $rc"; grep -v '^ok' $out | tail -30; }
 }
+# The attack corpus, a line for each program. Not the controls: an unprivileged user of an emulated machine without a network has nothing to win.
+attacks() { # AS-WHOM [PYTEST-ARGUMENT...]
+	local as=$1 out=/run/attacks.out rc=0
+	shift
+	(cd $here/tree && timeout 5400 python3 -m pytest -v --no-header -p no:cacheprovider tests/attack -k "not without_the_defence" "$@") 2>&1 | tee $out |
+		sed -u -n -E "s/^tests.*::test_attack\[[^:]*: (.*)\] PASSED.*/VM-OK attack$as: \1/p; s/^tests.*::test_after_all_of_them.* PASSED.*/VM-OK attack$as: after all of them/p;
+			s/^tests.*::(.*) (FAILED|ERROR).*/VM-FAIL attack$as: \1/p"
+	rc=${PIPESTATUS[0]}
+	[ "$rc" = 0 ] || { fail "attack corpus$as ended with status $rc"; grep -v PASSED $out | tail -200; }
+}
 eval_is() { # FILE EXPECTED
 	local out
 	out=$(timeout 300 serapis run --limit wall_ms=30000 --limit cpu_ms=30000 --limit compile_wall_ms=30000 "$1" </dev/null 2>/run/err) &&
