@@ -104,8 +104,9 @@ int sp_key_read_file(const char *path, char id[SP_KEY_ID_LEN], unsigned char has
 	bool fine = sp_key_parse(text, line, id, hash);
 	sp_secret_wipe(text, sizeof(text));
 	if (fine) return 0;
-	return sp_fail(err, SP_E_INVALID, 0, "key file %s: its first line is no key (srp_, %d hexadecimal digits, _, %d hexadecimal digits)", path,
-	        ID_DIGITS, SECRET_DIGITS);
+	return sp_fail(err, SP_E_INVALID, 0,
+	        "key file %s: its first line is no key (srp_, %d hexadecimal digits, _, %d hexadecimal digits)", path, ID_DIGITS,
+	        SECRET_DIGITS);
 }
 
 /* Control characters of ASCII and of Latin-1 (which C1 bytes become in UTF-8), and blanks. */

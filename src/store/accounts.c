@@ -58,8 +58,7 @@ int sp_store_user_delete(struct sp_store *s, const struct sp_id *id, struct sp_e
 	return sp_store_done("user_delete", id, sp_mono_ns(), rc, err);
 }
 
-int sp_store_key_add(
-        struct sp_store *s, const struct sp_id *user_id, const struct sp_new_key *in, struct sp_key *out, struct sp_err *err)
+int sp_store_key_add(struct sp_store *s, const struct sp_id *user_id, const struct sp_new_key *in, struct sp_key *out, struct sp_err *err)
 {
 	const char *wrong = wrong_with_key(in);
 

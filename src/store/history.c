@@ -13,7 +13,8 @@ static const char *wrong_with(const struct sp_list_request *in)
 	        !sp_store_fits(in->reference, SP_REFERENCE_LEN))
 		return "text too long";
 	/* Far from where sums of it overflow. */
-	if (in->created_after_ms < 0 || in->created_after_ms >> 48 || in->created_before_ms < 0 || in->created_before_ms >> 48) return "time";
+	if (in->created_after_ms < 0 || in->created_after_ms >> 48 || in->created_before_ms < 0 || in->created_before_ms >> 48)
+		return "time";
 	return NULL;
 }
 

@@ -74,7 +74,8 @@ static int judge_canceled(struct sp_sqlite *s, struct sp_sqlite_conn *c, struct 
 {
 	return judge(s, c, job, row, SP_STATUS_CANCELED, NULL,
 	        why == SP_CANCEL_CLIENT_GONE
-	                ? "{\"reason\":{\"code\":\"canceled\",\"message\":\"canceled: the client left before it began\",\"retryable\":true}}"
+	                ? "{\"reason\":{\"code\":\"canceled\",\"message\":\"canceled: the client left before it "
+	                  "began\",\"retryable\":true}}"
 	                : "{\"reason\":{\"code\":\"canceled\",\"message\":\"canceled on request\",\"retryable\":false}}",
 	        err);
 }
@@ -85,7 +86,8 @@ static int judge_exhausted(
 {
 	char result[256], bound[64] = "";
 
-	if (row->max_runs > 0) snprintf(bound, sizeof(bound), ", and it may be begun %d time%s (max_runs)", row->max_runs, row->max_runs == 1 ? "" : "s");
+	if (row->max_runs > 0)
+		snprintf(bound, sizeof(bound), ", and it may be begun %d time%s (max_runs)", row->max_runs, row->max_runs == 1 ? "" : "s");
 	if (lost)
 		snprintf(result, sizeof(result),
 		        "{\"reason\":{\"code\":\"evaluator_lost\",\"message\":\"given up: the evaluator that ran it was lost, %d "
@@ -93,7 +95,8 @@ static int judge_exhausted(
 		        lost, lost == 1 ? "" : "s", bound);
 	else
 		snprintf(result, sizeof(result),
-		        "{\"reason\":{\"code\":\"evaluator_lost\",\"message\":\"given up: the evaluator that ran it had to stop%s\",\"retryable\":true}}",
+		        "{\"reason\":{\"code\":\"evaluator_lost\",\"message\":\"given up: the evaluator that ran it had to "
+		        "stop%s\",\"retryable\":true}}",
 		        bound);
 	return judge(s, c, job, row, SP_STATUS_FAILED, "internal_error", result, err);
 }

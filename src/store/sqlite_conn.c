@@ -170,7 +170,8 @@ void sp_sqlite_bind_after(sqlite3_stmt *st, int at, const struct sp_id *after)
 void sp_sqlite_bind_before(sqlite3_stmt *st, int at, const struct sp_id *before)
 {
 	/* A byte more than an id has: sorts after every one. */
-	static const unsigned char end[17] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const unsigned char end[17] = {
+	        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 	sqlite3_bind_blob(st, at, before ? before->b : end, before ? (int)sizeof(before->b) : (int)sizeof(end), SQLITE_STATIC);
 }

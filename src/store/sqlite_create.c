@@ -45,7 +45,8 @@ static int replay(struct sp_sqlite *s, struct sp_sqlite_conn *c, struct create_j
 	if (found < 0) return -1;
 	if (found > 0) {
 		const void *hash = sqlite3_column_blob(st, 0);
-		bool same = hash && sqlite3_column_bytes(st, 0) == SP_BODY_HASH_BYTES && memcmp(hash, in->body_hash, SP_BODY_HASH_BYTES) == 0;
+		bool same =
+		        hash && sqlite3_column_bytes(st, 0) == SP_BODY_HASH_BYTES && memcmp(hash, in->body_hash, SP_BODY_HASH_BYTES) == 0;
 		j->outcome = same ? SP_CREATE_REPLAYED : SP_CREATE_REUSED;
 		(void)sp_sqlite_column_id(st, 1, &first);
 	}

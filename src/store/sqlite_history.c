@@ -310,7 +310,7 @@ static int sqlite_expire(struct sp_store *store, const struct sp_retention *in, 
 	if (out->idempotency_keys < 0) return -1;
 	if ((out->keys = delete_simple(s, SP_SQL_DELETE_REVOKED, rows, in->max, err)) < 0) return -1;
 	out->more = out->leftovers == in->max || out->rows == in->max || out->data == in->max || out->idempotency_keys == in->max ||
-	        out->keys == in->max;
+	            out->keys == in->max;
 	return give_space_back(s, err);
 }
 

@@ -223,8 +223,7 @@ int sp_sqlite_count_waiting(struct sp_sqlite *s, struct sp_sqlite_conn *c, struc
 /* Inside a job: this many more (fewer) of a key wait; key_id "" is none. */
 void sp_sqlite_note_waiting(struct sp_sqlite *s, struct sp_sqlite_job *job, const char *key_id, int delta);
 /* Inside a job: how many of a key wait. */
-int sp_sqlite_key_waiting(
-        struct sp_sqlite *s, struct sp_sqlite_conn *c, const char *key_id, int64_t *out, struct sp_err *err) SP_MUSTCHECK;
+int sp_sqlite_key_waiting(struct sp_sqlite *s, struct sp_sqlite_conn *c, const char *key_id, int64_t *out, struct sp_err *err) SP_MUSTCHECK;
 void sp_sqlite_forget_keys(struct sp_sqlite *s);
 
 int sp_sqlite_writer_start(struct sp_sqlite *s, struct sp_err *err) SP_MUSTCHECK; /* conn and waiting are set */
@@ -257,8 +256,7 @@ int sp_sqlite_renew(
         struct sp_store *store, const char *evaluator_id, int64_t lease_ms, struct sp_lease *leases, size_t n, struct sp_err *err);
 int sp_sqlite_cancel(struct sp_store *store, const struct sp_id *id, enum sp_cancel why, struct sp_evaluation *out, struct sp_err *err);
 int sp_sqlite_get(struct sp_store *store, const struct sp_id *id, bool with_data, struct sp_stored *out, struct sp_err *err);
-int sp_sqlite_scan(
-        struct sp_store *store, const struct sp_scan_request *in, struct sp_scan_item *items, size_t max, struct sp_err *err);
+int sp_sqlite_scan(struct sp_store *store, const struct sp_scan_request *in, struct sp_scan_item *items, size_t max, struct sp_err *err);
 int sp_sqlite_sweep(struct sp_store *store, const struct sp_id *ids, size_t n, bool *terminal, struct sp_err *err);
 extern const struct sp_store_accounts_ops sp_sqlite_accounts;
 extern const struct sp_store_history_ops sp_sqlite_history;

@@ -52,8 +52,8 @@ int sp_sqlite_get(struct sp_store *store, const struct sp_id *id, bool with_data
 	return rc;
 }
 
-static int scan_rows(struct sp_sqlite *s, struct sp_sqlite_conn *c, const struct sp_scan_request *in, struct sp_scan_item *items, size_t max,
-        struct sp_err *err)
+static int scan_rows(struct sp_sqlite *s, struct sp_sqlite_conn *c, const struct sp_scan_request *in, struct sp_scan_item *items,
+        size_t max, struct sp_err *err)
 {
 	static const enum sp_sql statements[] = {[SP_SCAN_WAITING] = SP_SQL_SCAN_WAITING,
 	        [SP_SCAN_EXPIRED] = SP_SQL_SCAN_EXPIRED,
@@ -83,8 +83,7 @@ static int scan_rows(struct sp_sqlite *s, struct sp_sqlite_conn *c, const struct
 	return (int)n;
 }
 
-int sp_sqlite_scan(
-        struct sp_store *store, const struct sp_scan_request *in, struct sp_scan_item *items, size_t max, struct sp_err *err)
+int sp_sqlite_scan(struct sp_store *store, const struct sp_scan_request *in, struct sp_scan_item *items, size_t max, struct sp_err *err)
 {
 	struct sp_sqlite *s = (struct sp_sqlite *)store;
 	struct sp_sqlite_conn *c = sp_sqlite_pool_take(&s->pool, err);
@@ -144,4 +143,3 @@ int sp_sqlite_sweep(struct sp_store *store, const struct sp_id *ids, size_t n, b
 	sp_sqlite_pool_give(&s->pool, c);
 	return rc;
 }
-

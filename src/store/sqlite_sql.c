@@ -11,7 +11,8 @@
 
 /* Bytes that deleting a row frees: what bounds the length of a transaction. length() does not read the values. */
 #define SP_SQL_BYTES \
-	"coalesce(length(d.request), 0) + coalesce(length(d.result), 0) + coalesce(length(d.output), 0) + coalesce(length(d.segments), 0) + " \
+	"coalesce(length(d.request), 0) + coalesce(length(d.result), 0) + coalesce(length(d.output), 0) + coalesce(length(d.segments), " \
+	"0) + " \
 	"coalesce(length(d.compile_output), 0)"
 
 static const char *const statements[SP_SQL_COUNT_] = {
@@ -24,8 +25,9 @@ static const char *const statements[SP_SQL_COUNT_] = {
         [SP_SQL_READ] = "BEGIN",
         [SP_SQL_DATA_VERSION] = "PRAGMA data_version",
 
-        [SP_SQL_CREATE] = "INSERT INTO evaluations (id, status, class, language, reference, created_at, user_id, key_id, max_running, max_runs) "
-                          "VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        [SP_SQL_CREATE] =
+                "INSERT INTO evaluations (id, status, class, language, reference, created_at, user_id, key_id, max_running, max_runs) "
+                "VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         [SP_SQL_CREATE_DATA] = "INSERT INTO evaluation_data (id, request) VALUES (?1, ?2)",
 
         [SP_SQL_USER_EXISTS] = "SELECT 1 FROM users WHERE id = ?1 AND deleted_at IS NULL",
@@ -56,9 +58,8 @@ static const char *const statements[SP_SQL_COUNT_] = {
         [SP_SQL_JUDGE_DATA] =
                 "INSERT INTO evaluation_data (id, result) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET result = excluded.result",
 
-        [SP_SQL_RELEASE] =
-                "UPDATE evaluations SET status = 0, lease_until = NULL, evaluator_id = NULL, begun = begun + ?3 "
-                "WHERE id = ?1 AND claim_no = ?2 AND status = 1 RETURNING " SP_SQL_ROW,
+        [SP_SQL_RELEASE] = "UPDATE evaluations SET status = 0, lease_until = NULL, evaluator_id = NULL, begun = begun + ?3 "
+                           "WHERE id = ?1 AND claim_no = ?2 AND status = 1 RETURNING " SP_SQL_ROW,
         [SP_SQL_FINISH] = "UPDATE evaluations SET status = ?3, verdict = ?4, stage = ?5, signal = ?6, exit_code = ?7, finished_at = ?8, "
                           "lease_until = NULL "
                           "WHERE id = ?1 AND claim_no = ?2 AND status = 1",
@@ -79,18 +80,22 @@ static const char *const statements[SP_SQL_COUNT_] = {
         [SP_SQL_STATUS] = "SELECT status FROM evaluations WHERE id = ?1",
 
         /* INDEXED BY: without statistics the planner may walk the table in key order instead, past all that ever ran. */
+        /* Twice the table: the index alone leads past those of the other class, the row is read only for those of this one. */
         [SP_SQL_SCAN_WAITING] =
-                "SELECT id, class FROM evaluations INDEXED BY evaluations_waiting WHERE status = 0 AND id > ?1 AND class = ?4 "
-                "AND (max_running = 0 OR (SELECT count(*) FROM evaluations r INDEXED BY evaluations_key_running WHERE r.key_id = "
-                "evaluations.key_id AND r.status = 1) < max_running) ORDER BY id LIMIT ?2",
+                "SELECT w.id, w.class FROM evaluations w INDEXED BY evaluations_waiting CROSS JOIN evaluations e ON e.id = w.id "
+                "WHERE w.status = 0 AND w.id > ?1 AND w.class = ?4 AND (e.max_running = 0 OR (SELECT count(*) FROM evaluations r INDEXED "
+                "BY "
+                "evaluations_key_running WHERE r.key_id = e.key_id AND r.status = 1) < e.max_running) ORDER BY w.id LIMIT ?2",
         /* From key to key along the index, so that the cost is by keys and not by what waits. */
         [SP_SQL_SCAN_KEYS] =
                 "WITH RECURSIVE k (key_id) AS (SELECT min(key_id) FROM evaluations INDEXED BY evaluations_key_waiting WHERE status = 0 AND "
-                "key_id IS NOT NULL UNION ALL SELECT (SELECT min(key_id) FROM evaluations INDEXED BY evaluations_key_waiting WHERE status = 0 "
+                "key_id IS NOT NULL UNION ALL SELECT (SELECT min(key_id) FROM evaluations INDEXED BY evaluations_key_waiting WHERE status "
+                "= 0 "
                 "AND key_id > k.key_id) FROM k WHERE k.key_id IS NOT NULL) "
                 "SELECT e.id, e.class FROM k CROSS JOIN evaluations e ON e.id = (SELECT id FROM evaluations INDEXED BY "
                 "evaluations_key_waiting WHERE key_id = k.key_id AND status = 0 ORDER BY class, id LIMIT 1) "
-                "WHERE e.max_running > 0 AND (SELECT count(*) FROM evaluations INDEXED BY evaluations_key_running WHERE key_id = k.key_id AND "
+                "WHERE e.max_running > 0 AND (SELECT count(*) FROM evaluations INDEXED BY evaluations_key_running WHERE key_id = k.key_id "
+                "AND "
                 "status = 1) < e.max_running LIMIT ?2",
         [SP_SQL_SCAN_OF_KEY] = "SELECT id, class FROM evaluations INDEXED BY evaluations_key_waiting WHERE key_id = ?5 AND status = 0 "
                                "ORDER BY class, id LIMIT max(0, min(?2, ?6 - (SELECT count(*) FROM evaluations INDEXED BY "
@@ -123,10 +128,12 @@ static const char *const statements[SP_SQL_COUNT_] = {
 
         /* Newest first, by the index that fits. What else is asked for is looked at row by row (sqlite_history.c). */
         [SP_SQL_LIST_ALL] = "SELECT " SP_SQL_ROW " FROM evaluations WHERE id < ?1 AND id >= ?2 ORDER BY id DESC LIMIT ?3",
-        [SP_SQL_LIST_USER] = "SELECT " SP_SQL_ROW " FROM evaluations INDEXED BY evaluations_user WHERE user_id = ?4 AND id < ?1 AND id >= ?2 "
-                             "ORDER BY id DESC LIMIT ?3",
-        [SP_SQL_LIST_REFERENCE] = "SELECT " SP_SQL_ROW " FROM evaluations INDEXED BY evaluations_reference WHERE reference = ?5 AND id < ?1 "
-                                  "AND id >= ?2 ORDER BY id DESC LIMIT ?3",
+        [SP_SQL_LIST_USER] =
+                "SELECT " SP_SQL_ROW " FROM evaluations INDEXED BY evaluations_user WHERE user_id = ?4 AND id < ?1 AND id >= ?2 "
+                "ORDER BY id DESC LIMIT ?3",
+        [SP_SQL_LIST_REFERENCE] =
+                "SELECT " SP_SQL_ROW " FROM evaluations INDEXED BY evaluations_reference WHERE reference = ?5 AND id < ?1 "
+                "AND id >= ?2 ORDER BY id DESC LIMIT ?3",
         [SP_SQL_LIST_USER_REFERENCE] = "SELECT " SP_SQL_ROW " FROM evaluations INDEXED BY evaluations_user_reference WHERE user_id = ?4 "
                                        "AND reference = ?5 AND id < ?1 AND id >= ?2 ORDER BY id DESC LIMIT ?3",
 
@@ -148,8 +155,9 @@ static const char *const statements[SP_SQL_COUNT_] = {
                                   "<= ?1 ORDER BY revoked_at LIMIT ?2)",
         [SP_SQL_FREE_PAGES] = "SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count",
         /* One row a class that waits, one more (class -1) for what runs. min(id): the bare columns beside it are those of its row. */
-        [SP_SQL_STATISTICS] = "SELECT class, count(*), min(id) FROM evaluations INDEXED BY evaluations_waiting WHERE status = 0 GROUP BY class "
-                              "UNION ALL SELECT -1, count(*), NULL FROM evaluations INDEXED BY evaluations_evaluating WHERE status = 1",
+        [SP_SQL_STATISTICS] =
+                "SELECT class, count(*), min(id) FROM evaluations INDEXED BY evaluations_waiting WHERE status = 0 GROUP BY class "
+                "UNION ALL SELECT -1, count(*), NULL FROM evaluations INDEXED BY evaluations_evaluating WHERE status = 1",
 
         [SP_SQL_PING] = "SELECT max(version) FROM schema_migrations",
 };

@@ -79,7 +79,10 @@ int sp_store_done(const char *op, const struct sp_id *id, int64_t began, int rc,
 	return rc;
 }
 
-int sp_store_refuse(struct sp_err *err, const char *op, const char *what) { return sp_fail(err, SP_E_INVALID, 0, "store: %s: %s", op, what); }
+int sp_store_refuse(struct sp_err *err, const char *op, const char *what)
+{
+	return sp_fail(err, SP_E_INVALID, 0, "store: %s: %s", op, what);
+}
 
 bool sp_store_fits(const char *s, size_t size) { return !s || strnlen(s, size) < size; }
 
@@ -136,7 +139,8 @@ int sp_store_finish(struct sp_store *s, const struct sp_finish *in, bool *applie
 	if ((unsigned)in->status > SP_STATUS_CANCELED || !sp_status_terminal(in->status))
 		return sp_store_refuse(err, "finish", "status is not terminal");
 	if (!in->verdict && in->status != SP_STATUS_CANCELED) return sp_store_refuse(err, "finish", "no verdict");
-	if (!sp_store_fits(in->verdict, SP_VERDICT_LEN) || !sp_store_fits(in->stage, SP_STAGE_LEN) || !sp_store_fits(in->signal, SP_SIGNAL_LEN))
+	if (!sp_store_fits(in->verdict, SP_VERDICT_LEN) || !sp_store_fits(in->stage, SP_STAGE_LEN) ||
+	        !sp_store_fits(in->signal, SP_SIGNAL_LEN))
 		return sp_store_refuse(err, "finish", "text too long");
 	if (!bytes_fine(&in->result) || !bytes_fine(&in->output) || !bytes_fine(&in->segments) || !bytes_fine(&in->compile_output))
 		return sp_store_refuse(err, "finish", "data too large");
@@ -146,7 +150,8 @@ int sp_store_finish(struct sp_store *s, const struct sp_finish *in, bool *applie
 
 int sp_store_renew(struct sp_store *s, const char *evaluator_id, int64_t lease_ms, struct sp_lease *leases, size_t n, struct sp_err *err)
 {
-	if (!evaluator_id || !*evaluator_id || !sp_store_fits(evaluator_id, SP_EVALUATOR_LEN)) return sp_store_refuse(err, "renew", "evaluator_id");
+	if (!evaluator_id || !*evaluator_id || !sp_store_fits(evaluator_id, SP_EVALUATOR_LEN))
+		return sp_store_refuse(err, "renew", "evaluator_id");
 	if (lease_ms < 1 || lease_ms > INT64_C(86400000)) return sp_store_refuse(err, "renew", "lease_ms");
 	if (n > SP_STORE_ITEMS_MAX) return sp_store_refuse(err, "renew", "too many leases");
 	if (n == 0) return 0;

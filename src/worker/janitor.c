@@ -88,17 +88,6 @@ static int64_t sweep(struct sp_janitor *j, struct sp_scan_request in, int64_t ma
 	return total;
 }
 
-static int publish_again(struct sp_janitor *j, enum sp_scan what, const char *why, struct sp_err *err)
-{
-	bool full;
-	int64_t n = sweep(j, (struct sp_scan_request){.what = what}, ROUND_MAX, &full, err);
-
-	if (n < 0) return -1;
-	sp_metric_add(SP_M_REPUBLISHED, (uint64_t)n, SP_METRIC_LABELS(why));
-	if (n) sp_log_info("janitor", "published again", SP_S("why", why), SP_I("evaluations", n));
-	return 0;
-}
-
 static int fill(struct sp_janitor *j, enum sp_class class_, struct sp_err *err)
 {
 	bool full;
@@ -121,8 +110,14 @@ static int fill_where(struct sp_janitor *j, const bool which[SP_CLASSES], struct
 
 static int do_round(struct sp_janitor *j, struct sp_err *err)
 {
-	if (publish_again(j, SP_SCAN_EXPIRED, "lease_over", err)) return -1;
-	return publish_again(j, SP_SCAN_KEYS, "key_may_run", err);
+	bool full;
+	int64_t n = sweep(j, (struct sp_scan_request){.what = SP_SCAN_EXPIRED}, ROUND_MAX, &full, err);
+
+	if (n < 0) return -1;
+	sp_metric_add(SP_M_REPUBLISHED, (uint64_t)n, SP_METRIC_LABELS("lease_over"));
+	if (n) sp_log_info("janitor", "published again", SP_S("why", "lease over"), SP_I("evaluations", n));
+	/* Most of these are queued already, and not a second time. */
+	return sweep(j, (struct sp_scan_request){.what = SP_SCAN_KEYS}, ROUND_MAX, &full, err) < 0 ? -1 : 0;
 }
 
 /* A part of what is due; when it looks for more, in ms. */

@@ -78,7 +78,7 @@ def test_names_and_labels(server):
     assert p.of("serapis_build_info") == {frozenset({("version", (SOURCE / "VERSION").read_text().strip())}): 1}
     assert (p.value("serapis_store_up"), p.value("serapis_broker_connected"), p.value("serapis_dead_letters_total")) == (1, 1, 0)
     assert p.labels("serapis_slots", "state") == {"idle", "busy", "broken"}
-    assert p.labels("serapis_republished_total", "why") == {"lease_over", "waiting", "key_may_run"}
+    assert p.labels("serapis_republished_total", "why") == {"lease_over", "waiting"}
     assert p.labels("serapis_waiting", "class") == p.labels("serapis_oldest_waiting_seconds", "class") == {"interactive", "bulk"}
 
 

@@ -9,44 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-static const struct backend *backend; /* the one named on the command line */
-
-static int setup(void **state)
-{
-	backend->fresh();
-	*state = backend->open();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	sp_store_close(*state);
-	return 0;
-}
-
-static void assert_same_row(const struct sp_evaluation *a, const struct sp_evaluation *b)
-{
-	assert_true(sp_id_equal(&a->id, &b->id));
-	assert_int_equal(a->status, b->status);
-	assert_int_equal(a->class_, b->class_);
-	assert_string_equal(a->language, b->language);
-	assert_string_equal(a->verdict, b->verdict);
-	assert_string_equal(a->stage, b->stage);
-	assert_string_equal(a->signal, b->signal);
-	assert_string_equal(a->reference, b->reference);
-	assert_string_equal(a->evaluator_id, b->evaluator_id);
-	assert_int_equal(a->has_exit_code, b->has_exit_code);
-	assert_int_equal(a->has_reference, b->has_reference);
-	assert_int_equal(a->exit_code, b->exit_code);
-	assert_int_equal(a->claim_no, b->claim_no);
-	assert_int_equal(a->lost, b->lost);
-	assert_int_equal(a->cancel_requested, b->cancel_requested);
-	assert_int_equal(a->created_at_ms, b->created_at_ms);
-	assert_int_equal(a->started_at_ms, b->started_at_ms);
-	assert_int_equal(a->finished_at_ms, b->finished_at_ms);
-	assert_int_equal(a->lease_until_ms, b->lease_until_ms);
-}
-
 static void create_and_get(void **state)
 {
 	struct sp_store *s = *state;
@@ -686,45 +648,31 @@ static void refused_arguments(void **state)
 
 static void close_nothing(void **state) { sp_store_close(NULL); }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T CONTRACT_TEST
 
-int main(int argc, char **argv)
-{
-	const struct CMUnitTest tests[] = {
-	        T(create_and_get),
-	        T(create_without_reference),
-	        T(same_id_twice),
-	        T(max_waiting),
-	        T(claim_run_finish),
-	        T(exit_codes),
-	        T(absent),
-	        T(canceled_before_it_ran),
-	        T(canceled_while_it_ran),
-	        T(fencing),
-	        T(finish_after_the_lease),
-	        T(exhausted),
-	        T(max_lost_of_one),
-	        T(release_does_not_count),
-	        T(renew),
-	        T(scan_waiting),
-	        T(scan_expired),
-	        T(sweep),
-	        T(large_data),
-	        T(refused_arguments),
-	        T(store_crowd),
-	        T(close_nothing),
-	};
-	const struct backend *const backends[] = {&backend_sqlite_file, &backend_sqlite_memory};
+static const struct CMUnitTest tests[] = {
+        T(create_and_get),
+        T(create_without_reference),
+        T(same_id_twice),
+        T(max_waiting),
+        T(claim_run_finish),
+        T(exit_codes),
+        T(absent),
+        T(canceled_before_it_ran),
+        T(canceled_while_it_ran),
+        T(fencing),
+        T(finish_after_the_lease),
+        T(exhausted),
+        T(max_lost_of_one),
+        T(release_does_not_count),
+        T(renew),
+        T(scan_waiting),
+        T(scan_expired),
+        T(sweep),
+        T(large_data),
+        T(refused_arguments),
+        T(store_crowd),
+        T(close_nothing),
+};
 
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	sp_log_setup(SP_LOG_ERROR, true);
-	for (size_t i = 0; i < SP_COUNT(backends) && argc == 2; i++)
-		if (strcmp(argv[1], backends[i]->name) == 0) backend = backends[i];
-	if (!backend) {
-		fprintf(stderr, "usage: %s BACKEND\n", argv[0]);
-		return 2;
-	}
-	int failed = cmocka_run_group_tests_name(backend->name, tests, NULL, NULL);
-	test_dir_remove();
-	return failed != 0;
-}
+CONTRACT_MAIN(tests)

@@ -18,6 +18,7 @@ struct store_front {
 };
 
 /* before NULL: nothing fails. The front must not be moved afterwards. */
-void store_front_init(struct store_front *f, struct sp_store *real, int (*before)(struct store_front *f, const char *op, struct sp_err *err));
+void store_front_init(
+        struct store_front *f, struct sp_store *real, int (*before)(struct store_front *f, const char *op, struct sp_err *err));
 
 #endif

@@ -15,8 +15,8 @@
 static void hash_is_blake2b(void **state)
 {
 	/* RFC 7693 gives BLAKE2b-512 only; this is `b2sum -l 256` of "abc". */
-	static const unsigned char want[32] = {0xbd, 0xdd, 0x81, 0x3c, 0x63, 0x42, 0x39, 0x72, 0x31, 0x71, 0xef, 0x3f, 0xee, 0x98, 0x57, 0x9b, 0x94,
-	        0x96, 0x4e, 0x3b, 0xb1, 0xcb, 0x3e, 0x42, 0x72, 0x62, 0xc8, 0xc0, 0x68, 0xd5, 0x23, 0x19};
+	static const unsigned char want[32] = {0xbd, 0xdd, 0x81, 0x3c, 0x63, 0x42, 0x39, 0x72, 0x31, 0x71, 0xef, 0x3f, 0xee, 0x98, 0x57,
+	        0x9b, 0x94, 0x96, 0x4e, 0x3b, 0xb1, 0xcb, 0x3e, 0x42, 0x72, 0x62, 0xc8, 0xc0, 0x68, 0xd5, 0x23, 0x19};
 	unsigned char got[32];
 
 	sp_blake2b("abc", 3, got);
@@ -88,7 +88,8 @@ static void write_file(const char *path, const char *text, size_t n)
 
 static void key_files(void **state)
 {
-	static const char *const good[] = {KEY, KEY "\n", KEY "\r\n", KEY "\nmore\n"}, *const bad[] = {"", "\n" KEY, " " KEY, KEY " ", KEY "x", "secret"};
+	static const char *const good[] = {KEY, KEY "\n", KEY "\r\n", KEY "\nmore\n"}, *const bad[] = {"", "\n" KEY, " " KEY, KEY " ",
+	                                                                                       KEY "x", "secret"};
 	char dir[] = "/tmp/serapis-account-XXXXXX", path[64], id[SP_KEY_ID_LEN];
 	unsigned char hash[SP_KEY_HASH_BYTES];
 	struct sp_err err;
@@ -123,13 +124,13 @@ static void emails(void **state)
 {
 	static const struct {
 		const char *in, *out;
-	} good[] = {{"a@b", "a@b"}, {"Ana.Maria+x@Example.ORG", "ana.maria+x@example.org"}, {"J\xc3\x96RG@b\xc3\xbc.de", "j\xc3\x96rg@b\xc3\xbc.de"},
-	        {"\"odd'<>\"@localhost", "\"odd'<>\"@localhost"}};
+	} good[] = {{"a@b", "a@b"}, {"Ana.Maria+x@Example.ORG", "ana.maria+x@example.org"},
+	        {"J\xc3\x96RG@b\xc3\xbc.de", "j\xc3\x96rg@b\xc3\xbc.de"}, {"\"odd'<>\"@localhost", "\"odd'<>\"@localhost"}};
 	static const struct {
 		const char *in, *why;
-	} bad[] = {{"", "is empty"}, {"@", "one @"}, {"a@", "one @"}, {"@b", "one @"}, {"ab", "one @"}, {"a@b@c", "one @"}, {"a b@c", "a blank"},
-	        {"a@b\n", "a control character"}, {"a\x7f@b", "a control character"}, {"a\xc2\x85@b", "a control character"},
-	        {"a\xc2\xa0@b", "a blank"}, {"a\xff@b", "not UTF-8"}, {"a\xc2", "not UTF-8"}};
+	} bad[] = {{"", "is empty"}, {"@", "one @"}, {"a@", "one @"}, {"@b", "one @"}, {"ab", "one @"}, {"a@b@c", "one @"},
+	        {"a b@c", "a blank"}, {"a@b\n", "a control character"}, {"a\x7f@b", "a control character"},
+	        {"a\xc2\x85@b", "a control character"}, {"a\xc2\xa0@b", "a blank"}, {"a\xff@b", "not UTF-8"}, {"a\xc2", "not UTF-8"}};
 	char out[SP_EMAIL_LEN], long_one[SP_EMAIL_LEN + 1];
 	struct sp_err err;
 

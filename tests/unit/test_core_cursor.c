@@ -38,8 +38,9 @@ static void same_text_for_ever(void **state)
 
 static void what_is_no_cursor(void **state)
 {
-	static const char *const bad[] = {"", "x", "AQEBogTGBXh8Hp8AOlvhwtT", "AQEBogTGBXh8Hp8AOlvhwtT2A", "AQEBogTGBXh8Hp8AOlvhwtT=", "AQEBogTGBXh8Hp8AOlvhwt+/",
-	        "AQEBogTGBXh8Hp8AOlvhwt 2", "AgEBogTGBXh8Hp8AOlvhwtT2" /* version 2 */, "AQMBogTGBXh8Hp8AOlvhwtT2" /* kind 3 */,
+	static const char *const bad[] = {"", "x", "AQEBogTGBXh8Hp8AOlvhwtT", "AQEBogTGBXh8Hp8AOlvhwtT2A",
+	        "AQEBogTGBXh8Hp8AOlvhwtT=", "AQEBogTGBXh8Hp8AOlvhwt+/", "AQEBogTGBXh8Hp8AOlvhwt 2",
+	        "AgEBogTGBXh8Hp8AOlvhwtT2" /* version 2 */, "AQMBogTGBXh8Hp8AOlvhwtT2" /* kind 3 */,
 	        "AQEBogTGBXh8Hp8AOlvhwtT2AQEBogTGBXh8Hp8AOlvhwtT2", "01a204c6-0578-7c1e-9f00-3a5be1c2d4f6"};
 	struct sp_id got;
 

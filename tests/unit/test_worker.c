@@ -23,6 +23,7 @@ static struct {
 	enum sp_code code; /* with this */
 	struct sp_id cancel, lose, old; /* the next renewal says so; a claim of `old` says that a lease ran out before */
 	bool has_cancel, has_lose, has_old;
+	bool cancel_at_claim; /* whatever is claimed is canceled before the worker hears of its claim */
 	int renewals, finishes, claims;
 } front;
 
@@ -48,6 +49,8 @@ static int before(struct store_front *f, const char *op, struct sp_err *err)
 	return yes ? sp_fail(err, code, 0, "the test wants this call to fail") : 0;
 }
 
+static void request_cancel(const struct sp_id *id);
+
 static int front_claim(
         struct sp_store *s, const struct sp_claim_request *in, enum sp_claim_outcome *outcome, struct sp_stored *out, struct sp_err *err)
 {
@@ -55,7 +58,9 @@ static int front_claim(
 	int rc = sp_store_claim(front.real, in, outcome, out, err);
 	pthread_mutex_lock(&front.lock);
 	if (rc == 0 && front.has_old && sp_id_equal(&front.old, &in->id)) out->row.lost = 1;
+	bool cancel = rc == 0 && *outcome == SP_CLAIM_MINE && front.cancel_at_claim;
 	pthread_mutex_unlock(&front.lock);
+	if (cancel) request_cancel(&in->id);
 	return rc;
 }
 
@@ -555,6 +560,58 @@ static void cancels_what_runs(void **state)
 	await_status(&id, SP_STATUS_FINISHED);
 }
 
+/* As the API does it. */
+static void request_cancel(const struct sp_id *id)
+{
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	if (sp_store_cancel(front.real, id, SP_CANCEL_REQUESTED, &row, &err)) fail_msg("%s", err.msg);
+	assert_true(row.cancel_requested);
+	sp_worker_look(worker);
+}
+
+static void cancels_at_once_when_told_to_look(void **state)
+{
+	cfg.lease_renew_ms = 3600000; /* nothing comes of waiting */
+	start_worker();
+	struct sp_id id = submit("hang"), other = submit("hold");
+	fake_await(&fake, &fake.hanging, 1);
+	fake_await(&fake, &fake.holding, 1);
+	request_cancel(&id);
+	await_status(&id, SP_STATUS_CANCELED);
+	assert_reason(&id, "canceled", "canceled on request", false);
+	assert_int_equal(row_of(&other).status, SP_STATUS_EVALUATING);
+	fake_release(&fake, 1);
+	await_status(&other, SP_STATUS_FINISHED);
+}
+
+static void a_look_sees_what_is_being_claimed(void **state)
+{
+	cfg.lease_renew_ms = 3600000;
+	front.cancel_at_claim = true;
+	start_worker();
+	struct sp_id id = submit("hang");
+	await_status(&id, SP_STATUS_CANCELED);
+}
+
+static void erased_while_it_runs(void **state)
+{
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	cfg.lease_renew_ms = 3600000;
+	start_worker();
+	struct sp_id id = submit("hang");
+	fake_await(&fake, &fake.hanging, 1);
+	if (sp_store_erase(front.real, &id, &row, &err)) fail_msg("%s", err.msg);
+	sp_worker_look(worker);
+	await_counter(offsetof(struct sp_worker_stats, lost), 1);
+	assert_int_equal(get_int(&front.finishes), 0);
+	id = submit("print x");
+	await_status(&id, SP_STATUS_FINISHED);
+}
+
 static void discards_what_was_lost(void **state)
 {
 	start_worker();
@@ -635,6 +692,151 @@ static void runs_alone_after_a_loss(void **state)
 	await_status(&killer, SP_STATUS_FINISHED);
 	await_status(&last, SP_STATUS_FINISHED);
 	fake_await(&fake, &fake.most, 1);
+}
+
+/* ---- what may be begun once only ---- */
+
+static void never_begun_twice(void **state)
+{
+	const struct sp_new_evaluation once = {.max_runs = 1}, twice = {.max_runs = 2};
+
+	start_worker();
+	struct sp_id lost = create_with(LANG, "lose 1", once);
+	publish(&lost);
+	await_status(&lost, SP_STATUS_FAILED);
+	assert_reason(&lost, "evaluator_lost", "it may be begun 1 time (max_runs)", true);
+	fake_await(&fake, &fake.programs, 1);
+	/* Also not by the slot itself. */
+	struct sp_id interrupted = create_with(LANG, "spurious 2", once);
+	publish(&interrupted);
+	await_status(&interrupted, SP_STATUS_FAILED);
+	assert_reason(&interrupted, "evaluator_lost", "it may be begun 1 time (max_runs)", true);
+	fake_await(&fake, &fake.programs, 2);
+	struct sp_id again = create_with(LANG, "lose 3", twice); /* lost and interrupted once before: this is the third time */
+	publish(&again);
+	await_status(&again, SP_STATUS_FINISHED);
+	fake_await(&fake, &fake.programs, 4);
+}
+
+static void what_had_begun_is_noted(void **state)
+{
+	struct sp_id waits = create_with(LANG, "print x", (struct sp_new_evaluation){.max_runs = 1});
+
+	start_worker();
+	struct sp_id runs = create_with(LANG, "hang", (struct sp_new_evaluation){.max_runs = 1});
+	publish(&runs);
+	fake_await(&fake, &fake.hanging, 1);
+	/* Waits until it can be alone: claimed, and not begun. */
+	mark(&front.old, &front.has_old, &waits);
+	publish(&waits);
+	await_status(&waits, SP_STATUS_EVALUATING);
+	drain(0);
+	assert_int_equal(row_of(&runs).status, SP_STATUS_CREATED);
+	assert_int_equal(row_of(&runs).begun, 1);
+	assert_int_equal(row_of(&waits).status, SP_STATUS_CREATED);
+	assert_int_equal(row_of(&waits).begun, 0);
+}
+
+/* ---- bounds of a key ---- */
+
+/* A user with a key; *user outlives what is made with it. */
+static const char *make_key(struct sp_id *user)
+{
+	static int n;
+	static char ids[8][SP_KEY_ID_LEN];
+	char email[32], *id = ids[++n % 8];
+	struct sp_new_key key = {.id = id};
+	struct sp_new_user in = {.id = sp_id_new(), .email = email, .key = &key};
+	struct sp_user made;
+	struct sp_err err = {0};
+
+	snprintf(id, SP_KEY_ID_LEN, "%016d", n);
+	snprintf(email, sizeof(email), "%d@example.org", n);
+	if (sp_store_user_add(front.real, &in, &made, &err)) fail_msg("%s", err.msg);
+	*user = made.id;
+	return id;
+}
+
+static void a_key_runs_no_more_than_it_may(void **state)
+{
+	struct sp_id user, other, ids[6];
+	const char *key = make_key(&user), *other_key = make_key(&other);
+
+	start_worker();
+	for (size_t i = 0; i < SP_COUNT(ids); i++) {
+		ids[i] = create_with(LANG, "hold",
+		        (struct sp_new_evaluation){.user_id = &user, .key_id = key, .max_running = 1, .class_ = SP_CLASS_BULK});
+		publish(&ids[i]);
+	}
+	fake_await(&fake, &fake.holding, 1);
+	/* The other slot has looked at all of them, and is free for others. */
+	struct sp_id theirs =
+	        create_with(LANG, "print y", (struct sp_new_evaluation){.user_id = &other, .key_id = other_key, .max_running = 1});
+	publish(&theirs);
+	await_status(&theirs, SP_STATUS_FINISHED);
+	struct sp_id open = submit("print x");
+	await_status(&open, SP_STATUS_FINISHED);
+	fake_await(&fake, &fake.holding, 1);
+	/* Each that ends brings the next, without a janitor. */
+	for (size_t i = 0; i < SP_COUNT(ids); i++) {
+		fake_await(&fake, &fake.holding, 1);
+		int ended = 0;
+		for (size_t k = 0; k < SP_COUNT(ids); k++) ended += row_of(&ids[k]).status == SP_STATUS_FINISHED;
+		assert_int_equal(ended, i);
+		fake_release(&fake, 1);
+		for (int n = 0; ended == (int)i; n++) {
+			ended = 0;
+			for (size_t k = 0; k < SP_COUNT(ids); k++) ended += row_of(&ids[k]).status == SP_STATUS_FINISHED;
+			assert_true(n < 6000);
+			usleep(5000);
+		}
+	}
+	for (size_t i = 0; i < SP_COUNT(ids); i++) assert_int_equal(row_of(&ids[i]).claim_no, 1);
+	/* Nobody has asked again and again. */
+	pthread_mutex_lock(&front.lock);
+	int claims = front.claims;
+	pthread_mutex_unlock(&front.lock);
+	assert_true(claims <= 3 * (int)SP_COUNT(ids) + 2);
+}
+
+static void a_key_uses_what_it_may(void **state)
+{
+	struct sp_id user, ids[8];
+	const char *key = make_key(&user);
+
+	start_worker();
+	for (size_t i = 0; i < SP_COUNT(ids); i++) {
+		ids[i] = create_with(LANG, "hold", (struct sp_new_evaluation){.user_id = &user, .key_id = key, .max_running = 2});
+		publish(&ids[i]);
+	}
+	/* Two end at the same moment, and two begin. */
+	for (size_t i = 0; i < SP_COUNT(ids); i += 2) {
+		fake_await(&fake, &fake.holding, 2);
+		fake_release(&fake, 2);
+		if (i + 2 < SP_COUNT(ids)) fake_await(&fake, &fake.programs, (int)i + 4);
+	}
+	for (size_t i = 0; i < SP_COUNT(ids); i++) await_status(&ids[i], SP_STATUS_FINISHED);
+}
+
+static void what_is_erased_makes_room(void **state)
+{
+	struct sp_id user;
+	const char *key = make_key(&user);
+	const struct sp_new_evaluation limited = {.user_id = &user, .key_id = key, .max_running = 1};
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	start_worker();
+	struct sp_id first = create_with(LANG, "hang", limited), second = create_with(LANG, "print x", limited);
+	publish(&first);
+	fake_await(&fake, &fake.hanging, 1);
+	publish(&second);
+	struct sp_id open = submit("print x"); /* the other slot is through with it */
+	await_status(&open, SP_STATUS_FINISHED);
+	assert_int_equal(row_of(&second).status, SP_STATUS_CREATED);
+	if (sp_store_erase(front.real, &first, &row, &err)) fail_msg("%s", err.msg);
+	sp_worker_look(worker);
+	await_status(&second, SP_STATUS_FINISHED);
 }
 
 /* ---- a store that is away ---- */
@@ -798,6 +1000,73 @@ static void janitor_finds_dead_evaluators(void **state)
 	assert_int_equal(row_of(&id).lost, 1);
 }
 
+/* Many of what nobody waits for do not stand before what somebody waits for. */
+static void janitor_publishes_interactive_first(void **state)
+{
+	const struct sp_new_evaluation row = {.language = "lang", .class_ = SP_CLASS_BULK, .request = {.p = word("{}"), .n = 2}};
+	size_t depth[SP_CLASSES];
+	bool over;
+
+	for (int i = 0; i < 1200; i++) {
+		struct sp_new_evaluation in = row;
+		in.id = sp_id_new();
+		store_row(&in);
+	}
+	for (int i = 0; i < 3; i++) create("print x");
+	start_janitor();
+	sp_broker_depth(broker, depth, &over);
+	assert_int_equal(depth[SP_CLASS_INTERACTIVE], 3);
+	assert_int_equal(depth[SP_CLASS_BULK], 16);
+}
+
+/* Also while the queues are not empty, which is when nothing else that waits is looked for. */
+static void janitor_finds_keys_that_may_run_more(void **state)
+{
+	struct sp_id user;
+	const char *key = make_key(&user);
+	size_t depth[SP_CLASSES];
+	bool over;
+
+	start_janitor();
+	struct sp_id queued = create("print x"),
+	             limited = create_with(LANG, "print x", (struct sp_new_evaluation){.user_id = &user, .key_id = key, .max_running = 1});
+	publish(&queued);
+	do {
+		usleep(5000);
+		sp_broker_depth(broker, depth, &over);
+	} while (depth[SP_CLASS_INTERACTIVE] < 2);
+	start_worker();
+	await_status(&limited, SP_STATUS_FINISHED);
+}
+
+static bool exists(const struct sp_id *id)
+{
+	struct sp_stored s;
+	struct sp_err err = {0};
+
+	if (sp_store_get(front.real, id, false, &s, &err) == 0) return true;
+	if (err.code != SP_E_NOT_FOUND) fail_msg("%s", err.msg);
+	return false;
+}
+
+static void janitor_forgets_what_is_old(void **state)
+{
+	cfg.retention_rows_ms = cfg.retention_data_ms = cfg.idempotency_keep_ms = 40;
+	struct sp_id waits = create("hold"), ended;
+
+	start_worker();
+	start_janitor();
+	fake_await(&fake, &fake.holding, 1);
+	ended = submit("print x");
+	for (int i = 0; i < 6000 && exists(&ended); i++) usleep(5000);
+	assert_false(exists(&ended));
+	/* What has not ended is not old, however long it takes. */
+	assert_int_equal(row_of(&waits).status, SP_STATUS_EVALUATING);
+	fake_release(&fake, 1);
+	for (int i = 0; i < 6000 && exists(&waits); i++) usleep(5000);
+	assert_false(exists(&waits));
+}
+
 /* ---- all at once ---- */
 
 /* ---- counts, which are the process's: differences ---- */
@@ -927,10 +1196,18 @@ int main(void)
 	        T(second_delivery_of_a_running_one),
 	        T(given_up_by_the_store),
 	        T(cancels_what_runs),
+	        T(cancels_at_once_when_told_to_look),
+	        T(a_look_sees_what_is_being_claimed),
+	        T(erased_while_it_runs),
 	        T(discards_what_was_lost),
 	        T(renewals_go_on_after_a_failure),
 	        T(fenced_off),
 	        T(runs_alone_after_a_loss),
+	        T(never_begun_twice),
+	        T(what_had_begun_is_noted),
+	        T(a_key_runs_no_more_than_it_may),
+	        T(a_key_uses_what_it_may),
+	        T(what_is_erased_makes_room),
 	        T(claims_when_the_store_is_back),
 	        T(keeps_the_result_until_the_store_is_back),
 	        T(says_so_when_the_store_will_not_have_it),
@@ -946,6 +1223,9 @@ int main(void)
 	        T(counts_what_was_lost),
 	        T(counts_what_is_given_up),
 	        T(slots_by_state),
+	        T(janitor_publishes_interactive_first),
+	        T(janitor_finds_keys_that_may_run_more),
+	        T(janitor_forgets_what_is_old),
 	        T(many),
 	};
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
