@@ -38,6 +38,8 @@ int sp_cmd_load(const struct sp_cmd_settings *settings, struct sp_config *cfg);
 void sp_cmd_set_log_level(const struct sp_config *cfg);
 /* "serapis: text" on stderr. */
 void sp_cmd_complain(const char *fmt, ...) SP_PRINTF(1, 2);
+/* Tells systemd (a unit of Type=notify) of a change of state: "READY=1", "STOPPING=1". Without a NOTIFY_SOCKET nothing happens, and nothing ever fails for it. */
+void sp_cmd_notify(const char *state);
 /* Prints how every configuration key is written as a flag, for --help. */
 void sp_cmd_print_config_help(void);
 

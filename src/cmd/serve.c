@@ -223,6 +223,7 @@ int sp_cmd_serve(int argc, char **argv)
 	sp_log_info("serve", "serving", SP_S("listen", s.cfg.http_listen), SP_I("port", sp_api_port(s.api)), SP_I("slots", info.slots),
 	        SP_S("isolation", info.isolation));
 
+	sp_cmd_notify("READY=1");
 	int sig = 0;
 	for (;;) {
 		if (sigwait(&set, &sig) != 0) continue;
@@ -230,6 +231,7 @@ int sp_cmd_serve(int argc, char **argv)
 		reload(&s, &settings);
 	}
 	sp_log_info("serve", "draining", SP_I("signal", sig));
+	sp_cmd_notify("STOPPING=1");
 	pthread_t t;
 	if (pthread_create(&t, NULL, second_signal, &set) == 0) pthread_detach(t);
 	service_stop(&s, sig == SIGTERM);

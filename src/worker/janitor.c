@@ -115,7 +115,7 @@ static int do_round(struct sp_janitor *j, struct sp_err *err)
 
 	if (n < 0) return -1;
 	sp_metric_add(SP_M_REPUBLISHED, (uint64_t)n, SP_METRIC_LABELS("lease_over"));
-	if (n) sp_log_info("janitor", "published again", SP_S("why", "lease_over"), SP_I("evaluations", n));
+	if (n) sp_log_info("janitor", "published again", SP_S("why", "lease over"), SP_I("evaluations", n));
 	/* Most of these are queued already, and not a second time. */
 	return sweep(j, (struct sp_scan_request){.what = SP_SCAN_KEYS}, ROUND_MAX, &full, err) < 0 ? -1 : 0;
 }
