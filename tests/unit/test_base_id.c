@@ -2,6 +2,7 @@
 /* The module itself is included, with a clock that the tests set. */
 #include "unit.h"
 
+#include "base/clock.h"
 
 static int64_t test_wall_ms = INT64_C(1795376416120);
 static int64_t test_wall(void) { return test_wall_ms; }
