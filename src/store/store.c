@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "store/checked.h"
 #include "store/driver.h"
 
@@ -69,6 +70,7 @@ int sp_store_done(const char *op, const struct sp_id *id, int64_t began, int rc,
 	int64_t took = sp_mono_ns() - began;
 	char text[SP_ID_TEXT] = "";
 
+	sp_metric_time(SP_M_STORE_DURATION, took, op);
 	if (rc >= 0 && took <= SLOW_NS) return rc;
 	if (id) sp_id_text(id, text);
 	if (took > SLOW_NS) log_slow(op, id ? text : NULL, began + took, took);

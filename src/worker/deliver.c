@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
+#include "core/ended.h"
+#include "core/load.h"
 #include "core/result.h"
 #include "worker/internal.h"
 #include "worker/run.h"
@@ -211,6 +214,8 @@ static bool execute(struct run *r)
 		set_in_runtime(slot, true);
 		sp_run_evaluation(w->parts.runtime, slot->index, &r->request, &r->outcome);
 		set_in_runtime(slot, false);
+		/* Why it was no warm one: no language has those yet. */
+		if (r->outcome.run.ran) sp_metric_count(SP_M_STARTS, r->request.language->id, r->outcome.start, "no_warm_start");
 		if (!interrupted(&r->outcome) || stop_of(slot) != SP_STOP_NOT || last) break;
 		/* An interrupt that was meant for the slot's evaluation before and came late. */
 		sp_outcome_fini_stages(&r->outcome);
@@ -268,6 +273,7 @@ static void discard(struct run *r, const char *why)
 
 	sp_log_warn("worker", "result discarded", SP_S("evaluation_id", r->id), SP_I("claim_no", r->stored.row.claim_no), SP_S("why", why));
 	count(w, &w->lost);
+	sp_metric_count(SP_M_LEASES_LOST);
 	struct sp_delivery d = strike(r->slot);
 	sp_broker_ack(w->parts.broker, &d);
 	publish_next(w, &r->stored.row);
@@ -296,14 +302,44 @@ static void give_back(struct run *r, const char *why)
 	sp_broker_requeue(w->parts.broker, &d);
 }
 
-static void log_finished(const struct run *r, const struct sp_finish *f)
+static void tell_ended(const struct run *r, const struct sp_finish *f, const char *reason)
 {
+	const struct sp_worker *w = r->slot->w;
 	const struct sp_outcome *o = &r->outcome;
+	const struct sp_ended e = {.id = &f->id,
+	        .language = r->stored.row.language,
+	        .claim_no = f->claim_no,
+	        .status = f->status,
+	        .verdict = f->verdict,
+	        .reason = *reason ? reason : NULL,
+	        .evaluator_id = w->evaluator_id,
+	        .error = o->failure.code == SP_OK ? NULL : o->failure.msg,
+	        .queue_ns = o->queue_ns,
+	        .run_ns = o->run.ran ? o->run.r.wall_ns : 0,
+	        .total_ns = o->total_ns};
 
-	sp_log_info("worker", "finished", SP_S("evaluation_id", r->id), SP_I("claim_no", f->claim_no),
-	        SP_S("language", r->stored.row.language), SP_S("status", sp_status_name(f->status)), SP_S("verdict", f->verdict),
-	        SP_MS("queue_ms", o->queue_ns), SP_MS("run_ms", o->run.ran ? o->run.r.wall_ns : 0), SP_MS("total_ms", o->total_ns),
-	        SP_S("error", o->failure.code == SP_OK ? NULL : o->failure.msg));
+	sp_evaluation_ended("worker", w->parts.languages, &e);
+	sp_load_ran(r->stored.row.class_, sp_mono_ns() - r->claimed_ns);
+	const char *language = sp_language_label(w->parts.languages, e.language);
+	sp_metric_time(SP_M_STAGE, o->queue_ns, "queue", language);
+	if (o->compile.ran) sp_metric_time(SP_M_STAGE, o->compile.r.wall_ns, "compile", language);
+	if (o->run.ran) sp_metric_time(SP_M_STAGE, o->run.r.wall_ns, "run", language);
+}
+
+/* Ended by the claim itself, in the store. */
+static void tell_ended_by_claim(struct sp_worker *w, const struct sp_delivery *d, const struct sp_evaluation *row, bool canceled)
+{
+	const struct sp_ended e = {.id = &d->id,
+	        .language = row->language,
+	        .claim_no = row->claim_no,
+	        .status = canceled ? SP_STATUS_CANCELED : SP_STATUS_FAILED,
+	        .verdict = canceled ? NULL : "internal_error",
+	        .reason = canceled ? "canceled" : "evaluator_lost",
+	        .queue_ns = -1,
+	        .run_ns = -1,
+	        .total_ns = -1};
+
+	sp_evaluation_ended("worker", w->parts.languages, &e);
 }
 
 /* Stores one form of the result. 1: stored, 0: not ours any more, -1: given up as the drain's time is over, -2: the store will not have it. */
@@ -342,7 +378,7 @@ static void finish(struct run *r, bool canceled)
 		rc = store_result(r, &f);
 	}
 	if (rc == 1) {
-		log_finished(r, &f);
+		tell_ended(r, &f, hold.reason);
 		given_back(w, &f.id, true);
 		count(w, &w->runs);
 		struct sp_delivery d = strike(r->slot);
@@ -443,6 +479,7 @@ void sp_worker_deliver(struct sp_worker_slot *slot, const struct sp_delivery *d)
 	case SP_CLAIM_TERMINAL: answer(w, d); break;
 	case SP_CLAIM_CANCELED:
 	case SP_CLAIM_EXHAUSTED: /* it may have been one of those that run */
+		tell_ended_by_claim(w, d, &r.stored.row, outcome == SP_CLAIM_CANCELED);
 		answer(w, d);
 		publish_next(w, &r.stored.row);
 		break;

@@ -18,6 +18,7 @@
 
 #include <pthread.h>
 
+#include "base/metrics.h"
 #include "worker/worker.h"
 
 enum sp_stop { SP_STOP_NOT, SP_STOP_CANCEL, SP_STOP_DRAIN, SP_STOP_LOST };
@@ -69,6 +70,8 @@ struct sp_worker {
 	uint64_t runs, lost, released;
 	struct sp_given_back given_back[SP_GIVEN_BACK_MEMORY];
 	size_t next_given_back;
+
+	struct sp_metrics_watch metrics; /* serapis_slots */
 };
 
 /* worker.c: waits, but not beyond *flag (under the lock: &w->draining or &w->expired). False when it is set. */

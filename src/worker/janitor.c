@@ -14,13 +14,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "store/history.h"
+#include "worker/figures.h"
 
 #define PAGE 500
 /* Bounds what one round of expired leases, of waiting keys, and of retention does, service-rules.md section 2. */
 #define ROUND_MAX 1000
 /* How often retention looks for more at least; ages that are shorter than some of that make it look oftener. */
 #define EXPIRE_MS 60000
+/* How old the figures of the whole store may be. */
+#define FIGURES_MS 5000
 /* How often the broker is asked whether it dropped something; it costs a lock. */
 #define LOOK_MS 250
 /* So few ids keep every slot busy until the next look. */
@@ -91,6 +95,7 @@ static int fill(struct sp_janitor *j, enum sp_class class_, struct sp_err *err)
 
 	j->behind[class_] = n < 0 || full;
 	if (n < 0) return -1;
+	sp_metric_add(SP_M_REPUBLISHED, (uint64_t)n, SP_METRIC_LABELS("waiting"));
 	if (n) sp_log_debug("janitor", "published again", SP_S("why", "waiting"), SP_I("class", class_), SP_I("evaluations", n));
 	return 0;
 }
@@ -109,6 +114,7 @@ static int do_round(struct sp_janitor *j, struct sp_err *err)
 	int64_t n = sweep(j, (struct sp_scan_request){.what = SP_SCAN_EXPIRED}, ROUND_MAX, &full, err);
 
 	if (n < 0) return -1;
+	sp_metric_add(SP_M_REPUBLISHED, (uint64_t)n, SP_METRIC_LABELS("lease_over"));
 	if (n) sp_log_info("janitor", "published again", SP_S("why", "lease over"), SP_I("evaluations", n));
 	/* Most of these are queued already, and not a second time. */
 	return sweep(j, (struct sp_scan_request){.what = SP_SCAN_KEYS}, ROUND_MAX, &full, err) < 0 ? -1 : 0;
@@ -117,9 +123,10 @@ static int do_round(struct sp_janitor *j, struct sp_err *err)
 /* A part of what is due; when it looks for more, in ms. */
 static int64_t expire(struct sp_janitor *j)
 {
-	struct sp_retention r = {.rows_ms = j->cfg->retention_rows_ms,
-	        .data_ms = j->cfg->retention_data_ms,
-	        .idempotency_ms = j->cfg->idempotency_keep_ms,
+	sp_autoconfig const struct sp_config *now = sp_config_hold(j->cfg);
+	struct sp_retention r = {.rows_ms = now->retention_rows_ms,
+	        .data_ms = now->retention_data_ms,
+	        .idempotency_ms = now->idempotency_keep_ms,
 	        .max = ROUND_MAX};
 	struct sp_expired done;
 	struct sp_err err = {0};
@@ -141,7 +148,8 @@ static int64_t expire(struct sp_janitor *j)
 static void *janitor_main(void *cls)
 {
 	struct sp_janitor *j = cls;
-	int64_t period = j->cfg->janitor_ms * SP_NS_PER_MS, next = sp_mono_ns() + period, next_expire = next;
+	int64_t period = j->cfg->janitor_ms * SP_NS_PER_MS, next = sp_mono_ns() + period, next_expire = next,
+	        next_figures = sp_mono_ns() + FIGURES_MS * SP_NS_PER_MS;
 	int64_t pause = (LOOK_MS < j->cfg->janitor_ms ? LOOK_MS : j->cfg->janitor_ms) * SP_NS_PER_MS;
 
 	for (;;) {
@@ -160,6 +168,10 @@ static void *janitor_main(void *cls)
 		for (int c = 0; c < SP_CLASSES; c++) where[c] = (due && empty) || (j->behind[c] && depth[c] <= LOW_WATER);
 		if ((due && do_round(j, &err)) || fill_where(j, where, &err)) sp_log_warn("janitor", "round not finished", SP_ERR(&err));
 		if (due) next = sp_mono_ns() + period;
+		if (sp_mono_ns() >= next_figures) {
+			sp_figures_update(j->store);
+			next_figures = sp_mono_ns() + FIGURES_MS * SP_NS_PER_MS;
+		}
 		if (sp_mono_ns() >= next_expire) next_expire = sp_mono_ns() + expire(j) * SP_NS_PER_MS;
 	}
 }
@@ -185,6 +197,7 @@ struct sp_janitor *sp_janitor_start(const struct sp_config *cfg, struct sp_store
 		free_janitor(j);
 		return NULL;
 	}
+	sp_figures_update(store);
 	int rc = pthread_create(&j->thread, NULL, janitor_main, j);
 	if (rc) {
 		sp_fail(err, SP_E_INTERNAL, rc, "start the janitor");
@@ -203,5 +216,6 @@ void sp_janitor_stop(struct sp_janitor *j)
 	pthread_cond_signal(&j->wake);
 	pthread_mutex_unlock(&j->lock);
 	pthread_join(j->thread, NULL);
+	sp_figures_hide();
 	free_janitor(j);
 }
