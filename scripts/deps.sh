@@ -16,6 +16,7 @@ build|libjansson-dev||JSON
 build|libyaml-dev||language definitions and configuration
 build|libmicrohttpd-dev||HTTP server
 build|libsqlite3-dev||embedded store
+build|libsodium-dev||hashes of API keys
 build|libcurl4-openssl-dev||HTTP client of "serapis eval"
 build|libseccomp-dev||compiles the system-call filter at build time
 build|libcmocka-dev||unit tests
@@ -39,6 +40,7 @@ test|mandoc|/usr/bin/mandoc|checks the manual pages
 test|curl|/usr/bin/curl|examples of the README
 test|procps|/usr/bin/ps|tests look for left-over processes
 test|iproute2|/usr/sbin/ip|tests look at namespaces
+test|uidmap|/usr/bin/newuidmap|attacks on a box without root that has ids for its slots
 bench|bubblewrap|/usr/bin/bwrap|the baseline of cold starts
 test-long|default-jdk-headless|/usr/bin/javac|programs of the corpus (300 MB)
 test-long|golang-go|/usr/bin/go|programs of the corpus (400 MB)

@@ -60,13 +60,13 @@ static int install_seccomp(void) { return 0; }
 
 #define DEFAULT_STACK (UINT64_C(8) << 20)
 
-static void note_sink(int fd, const struct sp_box_error *e)
+void sp_container_note_sink(int fd, const struct sp_box_error *e)
 {
 	struct sp_note n = {.kind = SP_NOTE_FAILED, .error = *e};
 	(void)!write(fd, &n, sizeof n); /* nobody is left to be told when the launcher is gone */
 }
 
-static int set_limit(int what, rlim_t v)
+int sp_container_limit(int what, uint64_t v)
 {
 	struct rlimit now;
 	if (setrlimit(what, &(struct rlimit){v, v}) == 0) return 0;
@@ -88,7 +88,7 @@ int sp_container_prepare(const char **what)
 
 	*what = "setting the slot's resource limits";
 	for (size_t i = 0; i < SP_COUNT(limits); i++)
-		if (set_limit(limits[i].what, limits[i].value) < 0) return -1;
+		if (sp_container_limit(limits[i].what, limits[i].value) < 0) return -1;
 	umask(022);
 
 	/* The bounding set ends what an exec could ever give back; the launcher itself, which never execs, keeps what it has. NOROOT: even uid 0 of this
@@ -103,7 +103,7 @@ int sp_container_prepare(const char **what)
 	        0, 0, 0);
 }
 
-static void become(uid_t uid, bool drop_groups, const char *who)
+void sp_container_become(unsigned uid, bool drop_groups, const char *who)
 {
 	/* Empties effective, permitted and inheritable; ambient follows them. */
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -114,6 +114,18 @@ static void become(uid_t uid, bool drop_groups, const char *who)
 	        syscall(SYS_setresuid, uid, uid, uid) < 0)
 		sp_die(SP_BOX_E_SETUP, errno, "taking the ids of the %s", who);
 	if (syscall(SYS_capset, &h, none) < 0) sp_die(SP_BOX_E_SETUP, errno, "dropping the capabilities of the %s", who);
+}
+
+void sp_container_die_first(const struct sp_mounts *m)
+{
+	sp_autoclose int oom = openat(m->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (oom < 0 || write(oom, "1000", 4) != 4) sp_die(SP_BOX_E_SETUP, errno, "setting oom_score_adj");
+}
+
+void sp_container_leave_mounts(const struct sp_mounts *m, int feed)
+{
+	sp_autoclose int own = openat(m->proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (own >= 0) (void)!sp_wire_send(feed, "", 1, &own, 1, MSG_DONTWAIT);
 }
 
 /* The order, unpacked. */
@@ -137,7 +149,7 @@ static void set_limits(const struct sp_box_step *s, bool cgroup)
 	        {RLIMIT_CPU, s->cpu_ns / 1000000000 + (cgroup ? 5 : 1)}, /* without a cgroup they are all there is */
 	};
 	for (size_t i = 0; i < SP_COUNT(limits); i++)
-		if (set_limit(limits[i].what, limits[i].value) < 0)
+		if (sp_container_limit(limits[i].what, limits[i].value) < 0)
 			sp_die(SP_BOX_E_SETUP, errno, "setting resource limit %d", limits[i].what);
 }
 
@@ -213,15 +225,11 @@ static void take_order(int feed, struct work *w)
 /* All that the program-to-be does before there is a request: it gives up what it has. */
 static void step_down(const struct sp_container *c, int release)
 {
-	/* Before the uid changes, since the file belongs to the namespace's root then: of all in the slot's cgroup, the oom killer shall choose the run, not
-	 * the launcher (box-rules.md 4). Through the launcher's proc; the container's own is read-only. */
-	int oom = openat(c->mounts->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (oom < 0 || write(oom, "1000", 4) != 4) sp_die(SP_BOX_E_SETUP, errno, "setting oom_score_adj");
-
+	sp_container_die_first(c->mounts);
 	int keep[] = {0, 1, 2, c->feed, c->ready, c->cpu, release};
 	if (sp_sys_close_but(keep, SP_COUNT(keep)) < 0) sp_die(SP_BOX_E_SETUP, errno, "close_range");
 	setsid();
-	become(SP_RUN_UID, !c->single, "program");
+	sp_container_become(SP_RUN_UID, !c->single, "program");
 	/* Dispositions need no reset: nothing in the box's line of descent ever sets one (main.c). The mask is the box's. */
 	sigset_t none;
 	sigemptyset(&none);
@@ -241,7 +249,7 @@ static void SP_NORETURN program(const struct sp_container *c, int release)
 	struct work w;
 	uint64_t size;
 
-	sp_die_to(note_sink, c->ready, false);
+	sp_die_to(sp_container_note_sink, c->ready, false);
 	step_down(c, release);
 	take_order(c->feed, &w);
 	if (w.files >= 0) unpack(w.files);
@@ -259,7 +267,7 @@ static void SP_NORETURN program(const struct sp_container *c, int release)
 	 * how the launcher knows that the exec succeeded. */
 	int ready = c->ready;
 	if (ready != 3 && (ready = dup3(c->ready, 3, O_CLOEXEC)) < 0) sp_die(SP_BOX_E_SETUP, errno, "moving the ready pipe");
-	sp_die_to(note_sink, ready, false);
+	sp_die_to(sp_container_note_sink, ready, false);
 	if (sp_sys_close_range(4, ~0U, 0) < 0) sp_die(SP_BOX_E_SETUP, errno, "close_range");
 	if (chdir(spec.cwd) < 0) sp_die(SP_BOX_E_EXEC, errno, "the working directory %.200s", spec.cwd);
 	note.at_ns = sp_mono_ns();
@@ -270,26 +278,15 @@ static void SP_NORETURN program(const struct sp_container *c, int release)
 
 /* ---- init */
 
-/*
- * Whoever closes a mount namespace's last reference takes its mounts down, with a wait for every processor: were that us, each step's answer would wait for
- * our exit. So the launcher gets one, as a message that it never reads and that goes when it closes the feed. (To open it there is a race, as nobody may
- * look into a process that has changed its id.) Without it everything works, later.
- */
-static void leave_mounts(const struct sp_container *c)
-{
-	sp_autoclose int own = openat(c->mounts->proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (own >= 0) (void)!sp_wire_send(c->feed, "", 1, &own, 1, MSG_DONTWAIT);
-}
-
 void sp_container_init(const struct sp_container *c)
 {
 	const char *what;
 	int release[2], status;
 
-	sp_die_to(note_sink, c->report, false);
+	sp_die_to(sp_container_note_sink, c->report, false);
 	/* Here and not at the clone, where the namespace's root would be the launcher's group: this one is ours, and the program sees "/". */
 	if (unshare(CLONE_NEWCGROUP) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a cgroup namespace");
-	leave_mounts(c);
+	sp_container_leave_mounts(c->mounts, c->feed);
 	if (sp_mounts_enter(c->mounts, c->root, &what) < 0) sp_die(SP_BOX_E_SETUP, errno, "%s", what);
 	if (pipe2(release, O_CLOEXEC) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a pipe");
 
@@ -301,8 +298,8 @@ void sp_container_init(const struct sp_container *c)
 	}
 
 	if (dup2(c->report, 0) < 0 || dup2(release[1], 1) < 0 || sp_sys_close_range(2, ~0U, 0) < 0) _exit(1);
-	sp_die_to(note_sink, 0, false);
-	become(c->single ? SP_RUN_UID : SP_INIT_UID, !c->single, "init");
+	sp_die_to(sp_container_note_sink, 0, false);
+	sp_container_become(c->single ? SP_RUN_UID : SP_INIT_UID, !c->single, "init");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* a belt; what counts is that the launcher is pid 1 of the namespace around this one */
 	if (write(1, "", 1) != 1) sp_die(SP_BOX_E_SETUP, errno, "releasing the program");

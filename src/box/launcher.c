@@ -6,7 +6,8 @@
  * One thread, blocking calls: nobody else depends on it. It works off one request after the other; while a step runs it waits for the container's
  * init, and the box, which holds a pidfd of that init and the timers, is what ends a step early.
  *
- * Untrusted bytes pass through it only as descriptors: the spec is parsed by the program-to-be, the archive by the container's init.
+ * Untrusted bytes pass through it only as descriptors: the spec is parsed by the program-to-be, the archive by the container's init, a request to collect
+ * files by the collector.
  */
 #include "box/launcher.h"
 
@@ -24,6 +25,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "box/collect.h"
 #include "box/container.h"
 #include "box/die.h"
 #include "box/inner.h"
@@ -266,6 +268,8 @@ void sp_launcher_main(struct sp_launcher *l)
 			if (files >= 0) close(files);
 		} else if (m.type == SP_IN_STEP) {
 			sp_slot_step(&s, &m.u.step, fds, nfds);
+		} else if (m.type == SP_IN_COLLECT) {
+			sp_slot_collect(&s, &m.u.collect, fds[0]);
 		} else if (m.type == SP_IN_END) {
 			end(&s);
 		} else {

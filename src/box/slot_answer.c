@@ -125,8 +125,8 @@ static bool from_launcher(struct sp_boxslot *s, struct sp_inner *m, int *fds, un
 		return true;
 	}
 	if (m->type == SP_IN_STARTED) {
-		unsigned own = 1 + !!m->u.started.has_cpu;
-		if (owed != SP_IN_STEP || s->run >= 0 || n < own + 1 || n > own + 2) return false;
+		unsigned own = 1 + !!m->u.started.has_cpu, most = owed == SP_IN_STEP ? 2 : 1;
+		if (!sp_boxslot_runs(owed) || s->run >= 0 || n < own + 1 || n > own + most) return false;
 		*nfds = 0;
 		started(s, &m->u.started, fds, n);
 		return true;
@@ -143,7 +143,7 @@ static bool from_launcher(struct sp_boxslot *s, struct sp_inner *m, int *fds, un
 	} else if (m->type == SP_IN_BEGUN && owed == SP_IN_BEGIN) {
 		out = (struct sp_box_msg){.type = SP_BOX_BEGUN};
 		sp_boxslot_reply(s, &out, NULL, 0);
-	} else if (m->type == SP_IN_DONE && owed == SP_IN_STEP && s->run >= 0) {
+	} else if (m->type == SP_IN_DONE && sp_boxslot_runs(owed) && s->run >= 0) {
 		done(s, &m->u.done);
 	} else if (m->type == SP_IN_ENDED && owed == SP_IN_END) {
 		ended(s, &m->u.ended);
