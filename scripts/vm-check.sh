@@ -52,7 +52,7 @@ rm -f "$disk" "$log"
 truncate -s 2G "$disk"
 mke2fs -q -t ext4 -d "$root" "$disk"
 echo "vm-check: booting"
-timeout "${VM_TIMEOUT:-1800}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nographic -no-reboot \
+timeout "${VM_TIMEOUT:-2700}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nographic -no-reboot \
 	-kernel "$root"/boot/vmlinuz-* -initrd "$root"/boot/initrd.img-* -append "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0 panic=-1" \
 	-drive file="$disk",if=virtio,format=raw,cache=unsafe -nic none -serial file:"$log" -monitor none -display none || echo "vm-check: the machine did not end by itself"
 rm -f "$disk"
