@@ -54,6 +54,13 @@ try() {
 	printf "\n$ curl --json '%s' %s/v1/eval/%s\n" "$2" "$url" "$1"
 	curl -sS --json "$2" "$url/v1/eval/$1"
 }
+if [ "$(curl -sS -o /dev/null -w '%{http_code}' "$url/v1/languages")" = 401 ]; then
+	echo "Serapis serves on $url. It has users, so requests need a key:"
+	printf "curl -H \"Authorization: Bearer \$KEY\" --json '{\"code\":\"puts [3,1,2].sort.inspect\"}' %s/v1/eval/ruby\n" "$url"
+	printf 'No key any more? %sserapis user list and key add, with --store sqlite:%s/serapis.db, make one. Ctrl-C ends the service.\n' "${sudo:+sudo }" "$state"
+	wait $pid
+	exit
+fi
 echo "Serapis serves on $url (a page for the browser, the API under /v1). Log: $log"
 try node '{"code":"console.log(`hello from node, ${1 + 1}`)"}'
 try ruby '{"code":"puts STDIN.map(&:to_i).sum","stdin":["1","2","3"]}'

@@ -12,6 +12,16 @@ const samples = {
 
 let languages = [];
 let shownSample = null;
+// Kept for this tab only, and sent to this server only.
+let key = sessionStorage.getItem("key") || "";
+
+// One call of the API, with the key if there is one. A server that has users asks for it.
+async function call(path, options = {}) {
+  const headers = { ...options.headers, ...(key ? { Authorization: "Bearer " + key } : {}) };
+  const response = await fetch(path, { ...options, headers });
+  if (response.status === 401) el("key-row").hidden = false;
+  return response;
+}
 
 function request() {
   const body = { code: el("code").value };
@@ -25,7 +35,7 @@ function shellQuoted(text) {
 
 function showCurl() {
   const language = el("language").value || "ruby";
-  el("curl").textContent = "curl --json " + shellQuoted(JSON.stringify(request())) + " " + location.origin + "/v1/eval/" + language;
+  el("curl").textContent = "curl " + (key ? "-H \"Authorization: Bearer $KEY\" " : "") + "--json " + shellQuoted(JSON.stringify(request())) + " " + location.origin + "/v1/eval/" + language;
 }
 
 function showSample() {
@@ -113,14 +123,14 @@ async function run() {
   el("summary").textContent = "";
   showReason("");
   try {
-    let response = await fetch("/v1/eval/" + encodeURIComponent(el("language").value), {
+    let response = await call("/v1/eval/" + encodeURIComponent(el("language").value), {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request()),
     });
     let answer = await answerOf(response);
     // A wait that was over before the run was: go on asking.
     while (response.ok && answer.finished_at === null) {
       badge(answer.status, "wait");
-      response = await fetch("/v1/evaluations/" + answer.id + "?wait_ms=20000");
+      response = await call("/v1/evaluations/" + answer.id + "?wait_ms=20000");
       answer = await answerOf(response);
     }
     if (response.ok) showEvaluation(answer);
@@ -146,7 +156,13 @@ function languageRow(l) {
 }
 
 async function loadLanguages() {
-  const answer = await (await fetch("/v1/languages")).json();
+  const response = await call("/v1/languages");
+  const answer = await response.json();
+  if (!response.ok) {
+    badge("needs a key", "bad");
+    showReason(key ? "The server does not know this key." : "This server has users: enter your API key above.");
+    return false;
+  }
   const before = el("language").value;
   languages = answer.items;
   el("languages").replaceChildren(...languages.map(languageRow));
@@ -186,8 +202,9 @@ async function start() {
     } catch (problem) {
       complete = false;
     }
-    await new Promise((wake) => setTimeout(wake, complete ? 15000 : 1000));
-    if (complete) break;
+    // Without a key there is nothing to wait for but somebody who types one.
+    if (complete || !el("key-row").hidden) break;
+    await new Promise((wake) => setTimeout(wake, 1000));
   }
   setInterval(loadReady, 15000);
 }
@@ -201,6 +218,16 @@ el("form").addEventListener("keydown", (event) => {
     event.preventDefault();
     el("form").requestSubmit();
   }
+});
+el("key").value = key;
+el("key-row").hidden = !key;
+el("key").addEventListener("change", () => {
+  key = el("key").value.trim();
+  sessionStorage.setItem("key", key);
+  badge("nothing run yet");
+  showReason("");
+  showCurl();
+  loadLanguages();
 });
 el("language").addEventListener("change", showSample);
 el("code").addEventListener("input", showCurl);
