@@ -16,15 +16,22 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/accounts.h"
 #include "store/store.h"
 
 #define THREADS_MAX 64
 #define SAMPLES 4000
 
+/* What is measured: create alone; with a user, a key that has its bounds, and an Idempotency-Key; create, claim and finish. */
+enum kind { CREATE, CREATE_KEYED, WHOLE, KINDS };
+static const char *const kind_names[KINDS] = {"create", "create, user and key", "create+claim+finish"};
+#define KEY_ID "0123456789abcdef"
+
 struct work {
 	struct sp_store *s;
 	int64_t until;
-	bool whole; /* create, claim and finish; else create only */
+	enum kind kind;
+	struct sp_id user_id;
 	_Atomic long done;
 	_Atomic int failed;
 	int64_t samples[THREADS_MAX][SAMPLES]; /* time of each operation; the first of each thread */
@@ -42,10 +49,20 @@ static int one(struct work *w)
 	        .request = {request, sizeof(request)},
 	        .max_waiting = 100000000};
 	struct sp_evaluation row;
+	char id[SP_ID_TEXT];
 
+	if (w->kind == CREATE_KEYED) {
+		sp_id_text(&in.id, id);
+		in.user_id = &w->user_id;
+		in.key_id = KEY_ID;
+		in.key_max_waiting = 100000000;
+		in.max_running = 4;
+		in.idempotency_key = id;
+		in.idempotency_keep_ms = 1000000;
+	}
 	enum sp_create_outcome created;
 	if (sp_store_create(w->s, &in, &created, &row, NULL) != 0 || created != SP_CREATE_NEW) return -1;
-	if (!w->whole) return 0;
+	if (w->kind != WHOLE) return 0;
 	struct sp_claim_request claim = {.id = in.id, .evaluator_id = "bench", .lease_ms = 15000, .max_lost = 3};
 	struct sp_finish finish = {.id = in.id,
 	        .claim_no = 1,
@@ -91,7 +108,7 @@ static int ascending(const void *a, const void *b)
 
 static double percentile_ms(int64_t *v, size_t n, double p) { return n ? (double)v[(size_t)((double)(n - 1) * p)] / 1e6 : 0; }
 
-static int measure(const char *url, int threads, bool whole, int seconds)
+static int measure(const char *url, int threads, enum kind kind, int seconds)
 {
 	struct sp_err err = {0};
 	struct work *w = calloc(1, sizeof(*w));
@@ -102,7 +119,17 @@ static int measure(const char *url, int threads, bool whole, int seconds)
 		free(w);
 		return -1;
 	}
-	w->whole = whole;
+	w->kind = kind;
+	struct sp_new_key key = {.id = KEY_ID};
+	struct sp_new_user user = {.id = sp_id_new(), .email = "bench@localhost", .key = &key};
+	struct sp_user made;
+	if (sp_store_user_add(w->s, &user, &made, &err) != 0) {
+		fprintf(stderr, "%s\n", err.msg);
+		sp_store_close(w->s);
+		free(w);
+		return -1;
+	}
+	w->user_id = made.id;
 	int64_t began = sp_mono_ns();
 	w->until = began + seconds * SP_NS_PER_S;
 	for (int i = 0; i < threads; i++)
@@ -114,8 +141,8 @@ static int measure(const char *url, int threads, bool whole, int seconds)
 	for (int i = 0; i < threads && all; i++)
 		for (int k = 0; k < w->n_samples[i]; k++) all[n++] = w->samples[i][k];
 	if (all) qsort(all, n, sizeof(*all), ascending);
-	printf("%-22s %3d threads  %8.0f/s  p50 %7.3f ms  p99 %7.3f ms%s\n", whole ? "create+claim+finish" : "create", threads,
-	        (double)w->done / took, percentile_ms(all, n, 0.5), percentile_ms(all, n, 0.99), w->failed ? "  FAILED" : "");
+	printf("%-22s %3d threads  %8.0f/s  p50 %7.3f ms  p99 %7.3f ms%s\n", kind_names[kind], threads, (double)w->done / took,
+	        percentile_ms(all, n, 0.5), percentile_ms(all, n, 0.99), w->failed ? "  FAILED" : "");
 	fflush(stdout);
 	free(all);
 	sp_store_close(w->s);
@@ -158,13 +185,13 @@ int main(int argc, char **argv)
 	memset(request, 'r', sizeof(request));
 	memset(output, 'o', sizeof(output));
 	measure_disk(dir);
-	for (int whole = 0; whole < 2; whole++)
+	for (int kind = 0; kind < KINDS; kind++)
 		for (size_t i = 0; i < SP_COUNT(counts); i++) {
 			for (size_t k = 0; k < SP_COUNT(suffixes); k++) {
 				snprintf(path, sizeof(path), "%s/bench.db%s", dir, suffixes[k]);
 				unlink(path);
 			}
-			failed |= measure(url, counts[i], whole, seconds) != 0;
+			failed |= measure(url, counts[i], (enum kind)kind, seconds) != 0;
 		}
 	for (size_t k = 0; k < SP_COUNT(suffixes); k++) {
 		snprintf(path, sizeof(path), "%s/bench.db%s", dir, suffixes[k]);

@@ -321,19 +321,15 @@ static int read_statistics(struct sp_sqlite_conn *c, struct sp_statistics *out, 
 	sqlite3_stmt *st = sp_sqlite_stmt(c, SP_SQL_STATISTICS, err);
 	int64_t now = sp_wall_ms();
 	struct sp_id oldest;
-	int found;
 
-	if (!st) return -1;
-	while ((found = sp_sqlite_step(c, st, "count", err)) > 0) {
-		int class_ = sqlite3_column_int(st, 0);
-		int64_t n = sqlite3_column_int64(st, 1);
-		if (class_ < 0) out->running = n;
-		if (class_ < 0 || class_ >= SP_CLASSES || !sp_sqlite_column_id(st, 2, &oldest)) continue;
+	if (!st || sp_sqlite_step(c, st, "count", err) < 0) return -1;
+	for (int i = 0; i < SP_CLASSES; i++) {
+		out->waiting[i] = sqlite3_column_int64(st, 2 * i);
+		if (!sp_sqlite_column_id(st, 2 * i + 1, &oldest)) continue;
 		int64_t age = now - sp_id_ms(&oldest);
-		out->waiting[class_] = n;
-		out->oldest_waiting_ms[class_] = age > 0 ? age : 0;
+		out->oldest_waiting_ms[i] = age > 0 ? age : 0;
 	}
-	if (found < 0) return -1;
+	out->running = sqlite3_column_int64(st, 2 * SP_CLASSES);
 	sqlite3_reset(st);
 	return 0;
 }

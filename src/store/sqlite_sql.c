@@ -154,10 +154,11 @@ static const char *const statements[SP_SQL_COUNT_] = {
         [SP_SQL_DELETE_REVOKED] = "DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys INDEXED BY api_keys_revoked WHERE revoked_at "
                                   "<= ?1 ORDER BY revoked_at LIMIT ?2)",
         [SP_SQL_FREE_PAGES] = "SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count",
-        /* One row a class that waits, one more (class -1) for what runs. min(id): the bare columns beside it are those of its row. */
+        /* Once through the index, whatever the classes. */
         [SP_SQL_STATISTICS] =
-                "SELECT class, count(*), min(id) FROM evaluations INDEXED BY evaluations_waiting WHERE status = 0 GROUP BY class "
-                "UNION ALL SELECT -1, count(*), NULL FROM evaluations INDEXED BY evaluations_evaluating WHERE status = 1",
+                "SELECT count(*) FILTER (WHERE class = 0), min(id) FILTER (WHERE class = 0), count(*) FILTER (WHERE class = 1), "
+                "min(id) FILTER (WHERE class = 1), (SELECT count(*) FROM evaluations INDEXED BY evaluations_evaluating WHERE status = 1) "
+                "FROM evaluations INDEXED BY evaluations_waiting WHERE status = 0",
 
         [SP_SQL_PING] = "SELECT max(version) FROM schema_migrations",
 };
