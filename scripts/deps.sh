@@ -43,6 +43,7 @@ test|curl|/usr/bin/curl|examples of the README
 test|sqlite3|/usr/bin/sqlite3|backups of the store
 test|procps|/usr/bin/ps|tests look for left-over processes
 test|iproute2|/usr/sbin/ip|tests look at namespaces
+test|uidmap|/usr/bin/newuidmap|attacks on a box without root that has ids for its slots
 bench|bubblewrap|/usr/bin/bwrap|the baseline of cold starts
 test-long|default-jdk-headless|/usr/bin/javac|programs of the corpus (300 MB)
 test-long|golang-go|/usr/bin/go|programs of the corpus (400 MB)

@@ -15,9 +15,11 @@ struct sp_api_parts { /* all borrowed, must outlive the API */
 	const struct sp_languages *languages;
 	struct sp_store *store;
 	struct sp_broker *broker;
-	/* The evaluators' side as this process sees it (serve: the worker; a cluster: the evaluators table). Any thread, must not block. Neither is called once sp_api_drain_begin has returned. */
+	/* The evaluators' side as this process sees it (serve: the worker; a cluster: the evaluators table). Any thread, must not block. None of these is called once sp_api_drain_begin has returned. */
 	void (*language_state)(void *cls, size_t i, struct sp_language_state *out); /* of languages->list[i] */
 	const char *(*not_ready)(void *cls); /* NULL = ready */
+	/* Evaluations were canceled or erased: evaluators of this process look at once, others when they renew their leases. Must not block. NULL: none is here. */
+	void (*claims_changed)(void *cls);
 	void *cls;
 };
 

@@ -62,8 +62,9 @@ void sp_api_get_languages(struct sp_http_request *r, void *api)
 {
 	struct sp_api *a = api;
 	static const char *const known[] = {NULL};
+	struct sp_caller caller;
 
-	if (!sp_api_check_query(r, known)) return;
+	if (!sp_api_caller(a, r, &caller) || !sp_api_check_query(r, known)) return;
 	sp_autoconfig const struct sp_config *now = sp_config_hold(a->parts.config);
 	json_t *items = json_array(), *o = json_object();
 	for (size_t i = 0; i < a->parts.languages->n; i++) json_array_append_new(items, language_json(a, now, i));

@@ -52,6 +52,11 @@ void sp_api_get_metrics(struct sp_http_request *r, void *api)
 	struct sp_buf b;
 	size_t n;
 
+	/* On the listener of its own nobody is asked. */
+	const struct sp_http_route *route = sp_http_route_of(r);
+	struct sp_api *a = api;
+	bool own = route >= a->metrics_routes && route < a->metrics_routes + SP_COUNT(a->metrics_routes);
+	if (!own && !sp_api_operator(a, r)) return;
 	if (!sp_api_check_query(r, known)) return;
 	sp_buf_init(&b, PAGE_MAX);
 	if (sp_metrics_write(&b) < 0) {

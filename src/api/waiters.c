@@ -115,6 +115,7 @@ static void answer_all(struct sp_waiters *ws, struct sp_waiter *list)
 		struct sp_http_text *own[SP_WAITERS_ENCODINGS] = {NULL};
 		ws->answer(ws->cls, w, absent ? NULL : found ? &s : &last, found ? rendered : own);
 		drop_texts(own);
+		json_decref(w->echo);
 		free(w);
 		pthread_mutex_lock(&ws->mu);
 		ws->unanswered--;
@@ -263,6 +264,8 @@ fail:
 	sp_waiters_free(ws);
 	return NULL;
 }
+
+bool sp_waiters_do(struct sp_waiters *ws, struct sp_work *w) { return sp_workpool_push(ws->pool, w); }
 
 int64_t sp_waiters_store_seen_ns(struct sp_waiters *ws)
 {

@@ -13,6 +13,10 @@ int sp_cmd_eval(int argc, char **argv);
 int sp_cmd_run(int argc, char **argv);
 int sp_cmd_doctor(int argc, char **argv);
 int sp_cmd_config(int argc, char **argv);
+int sp_cmd_user(int argc, char **argv);
+int sp_cmd_key(int argc, char **argv);
+int sp_cmd_languages(int argc, char **argv);
+int sp_cmd_migrate(int argc, char **argv);
 
 /*
  * Options shared by the commands that read the configuration: --config FILE and one flag for each configuration key (--http-listen ADDR). Each is consumed from the

@@ -40,6 +40,7 @@ struct service {
 };
 
 static void language_state(void *cls, size_t i, struct sp_language_state *out) { sp_worker_language(cls, i, out); }
+static void claims_changed(void *cls) { sp_worker_look(cls); }
 static const char *not_ready(void *cls) { return sp_worker_not_ready(cls); }
 
 /* The database's directory must exist before privileges go, and belong to whom we become. An existing directory is left as it is: its owner had reasons. */
@@ -106,6 +107,7 @@ static int service_start(struct service *s, struct sp_err *err)
 	        .store = s->store,
 	        .broker = s->broker,
 	        .language_state = language_state,
+	        .claims_changed = claims_changed,
 	        .not_ready = not_ready,
 	        .cls = s->worker,
 	};

@@ -31,9 +31,9 @@ struct sp_config {
 	int64_t http_sync_wait_max_ms, http_body_max_bytes, http_connections_max, http_memory_max_bytes, http_request_deadline_ms,
 	        http_threads;
 	int64_t auth_rate_per_minute, auth_max_waiting, auth_max_running; /* of a key that has none of its own */
-	int64_t retention_rows_ms, retention_data_ms, idempotency_keep_ms;
 	int64_t slots; /* 0: one a core */
 	int64_t queue_max_waiting, queue_memory_ids;
+	int64_t retention_rows_ms, retention_data_ms, idempotency_keep_ms;
 	int64_t lease_ms, lease_renew_ms, max_lost, janitor_ms;
 	int64_t drain_delay_ms, drain_timeout_ms;
 	struct sp_eval_limits limits_default, limits_max;

@@ -77,7 +77,7 @@ struct sp_http_request {
 	bool started; /* its handler has run or runs */
 	struct sp_http_request *live_next, **live_at; /* s->live */
 
-	struct sp_http_field extra[12]; /* headers for the answer; owned texts */
+	struct sp_http_field extra[20]; /* headers for the answer; owned texts */
 	size_t nextra;
 	struct MHD_Response *response;
 	int status; /* of the answer; 0: none yet */

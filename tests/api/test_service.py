@@ -80,7 +80,7 @@ def test_open_mode_refuses(server, headers, names):
     for path in ("/v1/languages", "/", "/nope", "/v1/evaluations/x"):
         a = call(server, *headers, path=path)
         assert a.status == 403 and b'"code":"open_mode_local_only"' in a.body, a
-        assert names.encode() in a.body and b"users with API keys" in a.body
+        assert names.encode() in a.body and b"serapis user add --admin EMAIL" in a.body
     assert call(server, *headers, path="/v1/eval/ruby", method="POST").status == 403
     for path in ("/healthz", "/readyz"):
         assert call(server, *headers, path=path).status == 200

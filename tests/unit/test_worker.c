@@ -1219,13 +1219,13 @@ int main(void)
 	        T(janitor_finds_what_was_dropped),
 	        T(janitor_finds_later_what_no_queue_knows),
 	        T(janitor_finds_dead_evaluators),
+	        T(janitor_publishes_interactive_first),
+	        T(janitor_finds_keys_that_may_run_more),
+	        T(janitor_forgets_what_is_old),
 	        T(counts_ends_once),
 	        T(counts_what_was_lost),
 	        T(counts_what_is_given_up),
 	        T(slots_by_state),
-	        T(janitor_publishes_interactive_first),
-	        T(janitor_finds_keys_that_may_run_more),
-	        T(janitor_forgets_what_is_old),
 	        T(many),
 	};
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
