@@ -323,3 +323,43 @@ def test_pages_under_load_are_whole_and_never_go_back():
                 t.join()
         assert not failed
         assert s.stop(signal.SIGINT) == 0
+
+
+ADMIN = "srp_00000000000000aa_" + "5a" * 32
+
+
+def test_with_users_the_page_is_for_administrators(tmp_path):
+    (tmp_path / "key").write_text(ADMIN + "\n")
+    port = free_port()
+    for own in ([], ["--http-metrics-listen", "127.0.0.1:%d" % port]):
+        with Service("--auth-admin-key-file", str(tmp_path / "key"), *own) as s:
+            admin = {"Authorization": "Bearer " + ADMIN}
+            a = requests.post(s.url + "/v1/users", json={"email": "u@example.org"}, headers=admin)
+            assert a.status_code == 201, a.text
+            user = {"Authorization": "Bearer " + a.json()["key"]["key"]}
+            if own:
+                # Who reaches the port is the operator's to decide; a scraper has no key.
+                assert Page(requests.get("http://127.0.0.1:%d/metrics" % port).text).value("serapis_store_up") == 1
+                assert s.get("/metrics", headers=admin).status_code == 404
+            else:
+                assert s.get("/metrics").status_code == 401
+                assert s.get("/metrics", headers=user).status_code == 403
+                text = s.get("/metrics", headers=admin).text
+                # Whose requests they were is in no label.
+                assert Page(text).value("serapis_http_requests_total", route="/v1/users", method="POST", code="201") == 1
+                assert "example.org" not in text and a.json()["id"] not in text
+
+
+def test_canceled_ones_are_counted_once():
+    with Service("--slots", "1", "--drain-timeout", "0s") as s:
+        running = s.eval("ruby", code="sleep 50", limits={"wall_ms": 55000}, **{"async": True}).json()["id"]
+        wait_for(lambda: s.evaluation(running).json()["status"] == "evaluating", 30, "a run")
+        waiting = s.eval("ruby", code="puts 1", **{"async": True}).json()["id"]
+        before = page(s)
+        for _ in range(2):
+            for id in (waiting, running):
+                assert requests.post(f"{s.url}/v1/evaluations/{id}/cancel").status_code == 200
+        assert s.evaluation(running, wait_ms=50000).json()["status"] == "canceled"
+        after = once(s, lambda p: diff(before, p, "serapis_evaluations_total").get(("ruby", "canceled", "none")) == 2, "both")
+        assert diff(before, after, "serapis_evaluations_total") == {("ruby", "canceled", "none"): 2}
+        assert diff(before, after, "serapis_leases_lost_total") == {}

@@ -103,6 +103,33 @@ def test_nothing_private_is_ever_in_it(level):
         assert text.count('"finished"') >= 5 and text.count('"request"') >= 10
 
 
+ADMIN = "srp_00000000000000aa_" + "5a" * 32
+
+
+def test_nothing_of_keys_and_emails_is_ever_in_it(tmp_path):
+    (tmp_path / "admin.key").write_text(ADMIN + "\n")
+    with Service("--log-level", "debug", "--auth-admin-key-file", str(tmp_path / "admin.key")) as s:
+        admin = {"Authorization": "Bearer " + ADMIN}
+        a = requests.post(s.url + "/v1/users", json={"email": "private-7f3a@example.org"}, headers=admin)
+        assert a.status_code == 201, a.text
+        key = a.json()["key"]["key"]
+        secret = key.rsplit("_", 1)[1]
+        user = {"Authorization": "Bearer " + key}
+        e = requests.post(s.url + "/v1/eval/ruby", json={"code": "puts 1"}, headers=user).json()
+        (line,) = the(s, "request", 1, evaluation_id=e["id"])
+        assert line["user_id"] == a.json()["id"]
+        # Also where it is wrong, or in the wrong place.
+        for headers in ({"Authorization": "Bearer " + key + "0"}, {"Authorization": "Basic " + secret}, {"X-Api-Key": key}):
+            requests.get(s.url + "/v1/languages", headers=headers)
+        s.get("/v1/languages?api_key=" + key)
+        s.get("/api/users/api-key?email=private-7f3a@example.org", headers=user)
+        requests.post(s.url + "/v1/users", json={"email": "private-7f3a@example.org"}, headers=admin)
+        requests.delete(s.url + "/v1/users/me", headers=user)
+        assert s.stop() == 0
+        for private in ("private-7f3a", secret, "5a5a5a5a"):
+            assert private not in s.log(), [line for line in s.log().splitlines() if private in line]
+
+
 def test_text_for_people_on_a_terminal(tmp_path):
     main, side = pty.openpty()
     port = tmp_path / "port"
