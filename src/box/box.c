@@ -753,12 +753,15 @@ static void hello(void)
 	unsigned n = m.u.hello.slots;
 	if (n > g.b->policy->slots_max && single() && !g.b->unsafe_rootless)
 		sp_die(SP_BOX_E_HOST, 0,
-		        "%u slots would all have the same user id, so that programs could reach each other: use one slot, start as root, "
-		        "or allow "
-		        "it with --unsafe-rootless, or by unsafe_rootless in the policy (%s)",
+		        "%u slots would all have the same user id, so that programs could reach each other (one slot can be had, and more "
+		        "with "
+		        "unsafe_rootless in the policy): %s",
 		        n, g.b->ids->why);
 	if (n < 1 || n > g.b->policy->slots_max)
 		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u", n, g.b->policy->slots_max);
+
+	struct sp_err err;
+	if (sp_host_open_files(n, &err) < 0 || sp_host_namespaces(g.b->limits, n, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 
 	g.nslots = n;
 	g.instances = share_inotify("/proc/sys/fs/inotify/max_user_instances", "/proc/sys/user/max_inotify_instances", SLOT_INSTANCES);
@@ -777,8 +780,10 @@ static void hello(void)
 		watch(s->chan, FROM_SERVICE, i);
 	}
 	for (unsigned i = 0; i < n; i++)
-		if (start_launcher(&g.slots[i]) < 0)
-			sp_die(SP_BOX_E_HOST, errno, "making a user namespace for a slot (is user.max_user_namespaces too low?)");
+		if (start_launcher(&g.slots[i]) < 0) {
+			sp_host_why_no_namespaces(errno, &err);
+			sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+		}
 }
 
 static void dispatch(const struct epoll_event *e)

@@ -10,6 +10,7 @@
  *     compile: [gcc, -O2, -o, .build/program, "{entry}"]   # optional; argv, never a shell line
  *     run: [node, "{entry}"]          # argv; {entry} is replaced inside an element, the request's args follow
  *     version: {command: [node, --version], pattern: "v([0-9.]+)"}   # POSIX extended, group 1 is the version
+ *     package: nodejs                 # Debian packages that bring it, for people who lack it
  *     env: {NODE_ENV: production}     # on top of the base environment
  *     memory_min: 64MiB               # a request below it is refused by name
  *     processes_extra: 12             # threads that the runtime itself starts, on top of limits.processes
@@ -29,6 +30,7 @@ struct sp_language {
 	char **run;
 	char **version_command;
 	char *version_pattern;
+	char *package; /* "" when the definition does not say */
 	char **env; /* NAME=value */
 	int64_t memory_min_bytes;
 	int64_t processes_extra;

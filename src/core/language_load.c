@@ -22,11 +22,12 @@
 #define ID_LEN_MAX 31
 #define WORDS_MAX 64
 #define ENV_MAX 64
+#define PACKAGE_LEN_MAX 120
 #define PROCESSES_EXTRA_MAX 1024
 #define MEMORY_MIN_MAX (INT64_C(1) << 40)
 
 static const char *const keys[] = {
-        "id", "name", "aliases", "source", "root", "compile", "run", "version", "env", "memory_min", "processes_extra"};
+        "id", "name", "aliases", "source", "root", "compile", "run", "version", "package", "env", "memory_min", "processes_extra"};
 static const char *const version_keys[] = {"command", "pattern"};
 
 struct file {
@@ -153,6 +154,19 @@ static int take_version(const struct file *f, struct sp_language *l)
 	return 0;
 }
 
+static int take_package(const struct file *f, struct sp_language *l)
+{
+	if (!json_object_get(f->top, "package")) {
+		l->package = sp_strdup("");
+		return 0;
+	}
+	if (take_text(f, "package", PACKAGE_LEN_MAX, &l->package)) return -1;
+	/* It is shown as part of a command. */
+	if (l->package[strspn(l->package, "abcdefghijklmnopqrstuvwxyz0123456789+-. ")])
+		return bad(f, "package", "must be names of Debian packages, with blanks between them");
+	return 0;
+}
+
 static int take_env(const struct file *f, struct sp_language *l)
 {
 	json_t *env = json_object_get(f->top, "env"), *v;
@@ -230,7 +244,7 @@ static int take(const struct file *f, struct sp_language *l)
 	if (take_words(f, "run", json_object_get(f->top, "run"), false, &l->run)) return -1;
 	const char *first = l->compile ? "compile" : "run";
 	if (!mentions_entry(l->compile ? l->compile : l->run)) return bad(f, first, "must name the source with {entry}");
-	if (take_version(f, l) || take_env(f, l)) return -1;
+	if (take_version(f, l) || take_package(f, l) || take_env(f, l)) return -1;
 	return take_numbers(f, l);
 }
 
@@ -241,6 +255,7 @@ static void language_fini(struct sp_language *l)
 	free(l->source);
 	free(l->root);
 	free(l->version_pattern);
+	free(l->package);
 	sp_argv_free(l->aliases);
 	sp_argv_free(l->compile);
 	sp_argv_free(l->run);

@@ -170,6 +170,8 @@ int sp_sqlite_migrate(sqlite3 *db, const struct sp_migration *list, struct sp_er
 
 /* sqlite_file.c */
 
+/* Whether a database could be here, for this user; makes nothing. What prepare begins with. */
+int sp_sqlite_file_look(const char *given, struct sp_err *err) SP_MUSTCHECK;
 /* Makes directory (0700) and file (0600), refuses network file systems, takes the lock. *path: canonical, free with free(); *lock_fd: the lock lives as long as it is open. */
 int sp_sqlite_file_prepare(const char *given, char **path, int *lock_fd, struct sp_err *err) SP_MUSTCHECK;
 void sp_sqlite_file_unlock(int lock_fd);

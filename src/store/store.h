@@ -103,6 +103,9 @@ struct sp_store {
  * newer than this program), SP_E_IO. Free with sp_store_close(). */
 struct sp_store *sp_store_open(const char *url, struct sp_err *err) SP_MUSTCHECK;
 
+/* Whether the store could be opened by this process, as far as that can be told without making, changing or locking anything. Errors as of open. */
+int sp_store_look(const char *url, struct sp_err *err) SP_MUSTCHECK;
+
 /* Checked wrappers: validate arguments, add context to errors, log slow calls. Callers use these, never ops. */
 int sp_store_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *out, struct sp_err *err) SP_MUSTCHECK;
 int sp_store_claim(struct sp_store *s, const struct sp_claim_request *in, enum sp_claim_outcome *outcome, struct sp_stored *out,
