@@ -758,7 +758,8 @@ static void hello(void)
 		        "unsafe_rootless in the policy): %s",
 		        n, g.b->ids->why);
 	if (n < 1 || n > g.b->policy->slots_max)
-		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u", n, g.b->policy->slots_max);
+		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u; set slots to what it allows, or raise its slots_max", n,
+		        g.b->policy->slots_max);
 
 	struct sp_err err;
 	if (sp_host_open_files(n, &err) < 0 || sp_host_namespaces(g.b->limits, n, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);

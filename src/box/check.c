@@ -247,7 +247,8 @@ static void check_cgroups(bool root, unsigned slots)
 	tasks = least_above(cg.path[cg.version == 1 ? SP_CG_PIDS : SP_CG_MEMORY], "pids.max");
 	if (tasks < (uint64_t)slots * USUAL_PROCESSES)
 		note("cgroups",
-		        "this service's cgroup may have %llu tasks, and %u slots of %d take more; raise pids.max (systemd: TasksMax=)",
+		        "this service's cgroup may have %llu tasks, and %u slots of %d processes take more; raise pids.max (systemd: "
+		        "TasksMax=)",
 		        (unsigned long long)tasks, slots, USUAL_PROCESSES);
 	memory = least_above(cg.path[SP_CG_MEMORY], cg.version == 1 ? "memory.limit_in_bytes" : "memory.max");
 	if (memory < slots * USUAL_MEMORY)
@@ -335,7 +336,7 @@ int sp_box_check(const char *policy_file, unsigned slots)
 
 	all_there = true;
 	uname(&u);
-	bool root = geteuid() == 0;
+	bool root = sp_host_is_root();
 	told(0, NULL, "root", "%s", root ? "started as root" : "started without root; what that costs is told below");
 	bool able = told(sp_host_calls(&err), &err, "kernel", "%s", u.release);
 	if (root) able &= told(sp_host_capabilities(&err), &err, "capabilities", "chown, dac_override, setgid, setuid");
@@ -348,8 +349,8 @@ int sp_box_check(const char *policy_file, unsigned slots)
 	/* What does not depend on it is looked at all the same. */
 	if (!readable && sp_policy_parse(&policy, "", "", &err) < 0) return 1;
 	if (readable && slots > policy.slots_max)
-		missing("policy", "%u slots: the policy allows 1 to %u; set slots to at most that (--slots %u), or raise slots_max", slots,
-		        policy.slots_max, policy.slots_max);
+		missing("policy", "%u slots: the policy allows 1 to %u; set slots to what it allows, or raise its slots_max", slots,
+		        policy.slots_max);
 	if (readable && root && sp_policy_check_ids(&policy, &err) < 0) missing("ids", "%s", err.msg);
 	sp_ids_find(&ids, &policy);
 	/* What is missing so far would only show again in what they cannot do. */

@@ -30,6 +30,13 @@ bool sp_host_line(const char *path, char *out, size_t size)
 	return ok;
 }
 
+bool sp_host_is_root(void)
+{
+	static int was = -1;
+	if (was < 0) was = geteuid() == 0;
+	return was;
+}
+
 bool sp_host_kernel_is(int major, int minor)
 {
 	struct utsname u;
@@ -178,9 +185,10 @@ int sp_host_open_files(unsigned slots, struct sp_err *err)
 
 	if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_cur >= need) return 0;
 	return sp_fail(err, SP_E_UNSUPPORTED, 0,
-	        "the limit of open files is %lu, and %u slot%s take %lu; start the service with LimitNOFILE=%lu or more (prlimit "
+	        "the limit of open files is %lu, and %u slot%s %lu; start the service with LimitNOFILE=%lu or more (prlimit "
 	        "--nofile=%lu COMMAND)",
-	        (unsigned long)now.rlim_cur, slots, slots == 1 ? "" : "s", (unsigned long)need, (unsigned long)need, (unsigned long)need);
+	        (unsigned long)now.rlim_cur, slots, slots == 1 ? " takes" : "s take", (unsigned long)need, (unsigned long)need,
+	        (unsigned long)need);
 }
 
 /* Whether /proc/self/uid_map (or gid_map) has all of first … first + count - 1. Extents may be in any order; they do not overlap. */
@@ -212,10 +220,13 @@ int sp_host_ids(const struct sp_ids *ids, struct sp_err *err)
 
 /* ---- namespaces */
 
+/* A slot has its launcher and three containers: one that runs, one made ahead, one that the kernel has not quite given up. Of mount namespaces open_tree takes one for each
+ * directory of a root while the launcher builds. */
 static const struct {
 	const char *name;
-	unsigned once, a_slot; /* a slot has its launcher, the container that runs or dies, and the one made ahead */
-} kinds[SP_HOST_NAMESPACES] = {{"user", 1, 1}, {"pid", 1, 3}, {"mnt", 1, 3}, {"ipc", 1, 2}, {"uts", 1, 2}, {"net", 1, 1}, {"cgroup", 0, 2}};
+	unsigned once, a_slot;
+} kinds[SP_HOST_NAMESPACES] = {
+        {"user", 1, 1}, {"pid", 1, 4}, {"mnt", 1, 24}, {"ipc", 1, 3}, {"uts", 1, 3}, {"net", 1, 1}, {"cgroup", 0, 3}};
 
 void sp_host_read_limits(struct sp_host_limits *l)
 {
@@ -239,8 +250,8 @@ int sp_host_namespaces(const struct sp_host_limits *l, unsigned slots, struct sp
 			        "this kernel is built without %s namespaces; boot one that has them (Debian's does)", kinds[i].name);
 		if (l->namespaces[i] < need)
 			return sp_fail(err, SP_E_UNSUPPORTED, 0,
-			        "user.max_%s_namespaces is %lu, and %u slot%s take %lu; sysctl -w user.max_%s_namespaces=%lu",
-			        kinds[i].name, l->namespaces[i], slots, slots == 1 ? "" : "s", need, kinds[i].name,
+			        "user.max_%s_namespaces is %lu, and %u slot%s %lu; sysctl -w user.max_%s_namespaces=%lu", kinds[i].name,
+			        l->namespaces[i], slots, slots == 1 ? " takes" : "s take", need, kinds[i].name,
 			        need > 1024 ? 2 * need : 1024);
 	}
 	return 0;
@@ -273,7 +284,7 @@ int sp_host_why_no_namespaces(int errnum, struct sp_err *err)
 		        "does)");
 	if (errnum != EPERM && errnum != EACCES) /* memory or processes, for the moment */
 		return sp_fail(err, SP_E_UNSUPPORTED, errnum, "new namespaces cannot be made");
-	if (geteuid() != 0 && sp_host_line("/proc/sys/kernel/unprivileged_userns_clone", text, sizeof text) && text[0] == '0')
+	if (!sp_host_is_root() && sp_host_line("/proc/sys/kernel/unprivileged_userns_clone", text, sizeof text) && text[0] == '0')
 		return sp_fail(err, SP_E_UNSUPPORTED, 0,
 		        "only root may make user namespaces here (kernel.unprivileged_userns_clone is 0); sysctl -w "
 		        "kernel.unprivileged_userns_clone=1");

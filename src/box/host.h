@@ -48,6 +48,8 @@ int sp_host_sockets(bool likely, struct sp_err *err) SP_MUSTCHECK;
 /* Calls `tell` with each mount point below /usr. */
 void sp_host_mounts_below_usr(void (*tell)(const char *point));
 
+/* Whether who started us was root; a child of the process that asked first has its answer, whatever ids it has by then. */
+bool sp_host_is_root(void);
 /* First line of a file, without its end; false when there is none. */
 bool sp_host_line(const char *path, char *out, size_t size);
 /* Whether the running kernel is at least this one; true when it does not say what it is. */

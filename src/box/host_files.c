@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What programs are shown of the host's files, and what may refuse a mount. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,10 +53,13 @@ int sp_host_why_no_mount(const char *what, int errnum, struct sp_err *err)
 
 	if (errnum == ENODEV) return sp_fail(err, SP_E_UNSUPPORTED, 0, "this kernel has no file system for %s; boot Debian's", what);
 	if (errnum == ENOSPC)
-		return sp_fail(
-		        err, SP_E_UNSUPPORTED, 0, "there are too many mounts for %s (fs.mount-max); sysctl -w fs.mount-max=100000", what);
+		return sp_fail(err, SP_E_UNSUPPORTED, 0,
+		        "there are too many mounts for %s; raise user.max_mnt_namespaces, here or on the host of this container, or "
+		        "fs.mount-max",
+		        what);
 	if (errnum != EPERM && errnum != EACCES) return sp_fail(err, SP_E_UNSUPPORTED, errnum, "%s cannot be mounted", what);
-	if (geteuid() != 0 && sp_host_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", text, sizeof text) && text[0] == '1')
+	if (!sp_host_is_root() && sp_host_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", text, sizeof text) &&
+	        text[0] == '1')
 		return sp_fail(err, SP_E_UNSUPPORTED, 0,
 		        "%s cannot be mounted: AppArmor leaves users other than root no power in their user namespaces "
 		        "(kernel.apparmor_restrict_unprivileged_userns is 1); sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
@@ -148,45 +151,63 @@ int sp_host_devices(struct sp_err *err)
 
 /* ---- sockets and pipes */
 
-#define LIKELY_MAX 20000 /* entries; some 30 ms when they are in memory */
+#define LIKELY_MAX 20000 /* entries; some 10 ms when they are in memory */
+#define DEPTH_MAX 64
 
-/* nftw(3) passes nothing through; one search at a time. */
-static struct {
+struct search {
 	unsigned odd, seen, most;
 	char first[256];
-} search;
+	char path[PATH_MAX]; /* of the directory that is being read */
+};
 
-static int look_for_odd(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* By the types in the directories' own entries: asking for each file of /usr would take several times as long. */
+static void look_below(struct search *s, int at, const char *name, unsigned depth)
 {
-	if (++search.seen > search.most) return 1;
-	if (type == FTW_NS || (!S_ISSOCK(st->st_mode) && !S_ISFIFO(st->st_mode))) return 0;
-	if (!search.odd++) snprintf(search.first, sizeof search.first, "%s", path);
-	return 0;
+	size_t len = strlen(s->path), more = strlen(name);
+	int fd = depth && len + more + 2 < sizeof s->path ? openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0) close(fd);
+	if (!d) return;
+	snprintf(s->path + len, sizeof s->path - len, "%s%s", len ? "/" : "", name);
+	for (struct dirent *e; s->seen < s->most && (e = readdir(d));) {
+		unsigned char type = e->d_type;
+		struct stat st;
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+		s->seen++;
+		/* some file systems do not say */
+		if (type == DT_UNKNOWN && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) type = IFTODT(st.st_mode);
+		if (type == DT_DIR) look_below(s, fd, e->d_name, depth - 1);
+		if ((type == DT_SOCK || type == DT_FIFO) && !s->odd++ &&
+		        (size_t)snprintf(s->first, sizeof s->first, "%s/%s", s->path, e->d_name) >= sizeof s->first)
+			memcpy(s->first + sizeof s->first - 4, "...", 4);
+	}
+	closedir(d);
+	s->path[len] = 0;
 }
 
-static void look_in(const char *path) { nftw(path, look_for_odd, 16, FTW_PHYS); }
+static void look_in(struct search *s, const char *path) { look_below(s, AT_FDCWD, path, DEPTH_MAX); }
 
 int sp_host_sockets(bool likely, struct sp_err *err)
 {
 	char point[PATH_MAX], more[48] = "";
 
-	memset(&search, 0, sizeof search);
-	search.most = likely ? LIKELY_MAX : UINT_MAX;
+	struct search s = {.most = likely ? LIKELY_MAX : UINT_MAX};
 	if (likely) {
 		FILE *f = fopen("/proc/self/mountinfo", "re");
-		look_in("/usr/local");
-		while (f && next_mount(f, "/usr/", point, sizeof point)) look_in(point);
+		look_in(&s, "/usr/local");
+		while (f && next_mount(f, "/usr/", point, sizeof point))
+			if (strncmp(point, "/usr/local/", 11) != 0 && strcmp(point, "/usr/local") != 0) look_in(&s, point);
 		if (f) fclose(f);
 	} else {
-		for (size_t i = 0; i < SP_COUNT(tops); i++) look_in(tops[i]);
+		for (size_t i = 0; i < SP_COUNT(tops); i++) look_in(&s, tops[i]);
 	}
-	if (!search.odd) return 0;
-	if (search.odd > 1) snprintf(more, sizeof more, ", and %u more", search.odd - 1);
+	if (!s.odd) return 0;
+	if (s.odd > 1) snprintf(more, sizeof more, ", and %u more", s.odd - 1);
 	return sp_fail(err, SP_E_UNSUPPORTED, 0,
-	        "programs could talk to the host through %s, a socket or named pipe%s; move it to /run, or write \"host_sockets allow\" "
-	        "into the "
-	        "policy",
-	        search.first, more);
+	        "programs could talk to the host through %s, a socket or named pipe%s; move it to /run, or write "
+	        "\"host_sockets allow\" into the policy",
+	        s.first, more);
 }
 
 void sp_host_mounts_below_usr(void (*tell)(const char *point))

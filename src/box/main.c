@@ -185,7 +185,7 @@ static void SP_NORETURN stub(const char *policy_file, int control, bool unsafe_r
 
 	sp_die_to(control_sink, control, true);
 	shed_inheritance(control);
-	bool root = geteuid() == 0;
+	bool root = sp_host_is_root();
 	check_host(root, &limits);
 	die_for(sp_policy_load(&policy, policy_file, &err), &err);
 	if (root) die_for(sp_policy_check_ids(&policy, &err), &err);

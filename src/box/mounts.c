@@ -379,15 +379,15 @@ static int make_tree(const int *nodes, struct sp_err *err)
 	for (size_t i = 0; i < SP_COUNT(dev_nodes); i++) {
 		snprintf(name, sizeof name, "dev/%s", dev_nodes[i]);
 		if (write_file(AT_FDCWD, name, "", 0) < 0 || attach(nodes[i], AT_FDCWD, name) < 0)
-			return sp_fail(err, SP_E_IO, errno, "making /%s", name);
+			return sp_host_why_no_mount(name, errno, err);
 		close(nodes[i]);
 	}
 	/* Bound over parts of proc: a mount of its own, since a bind takes over its source's flags. */
 	sp_autoclose int empty = detached("empty", ATTR_ROOT | MOUNT_ATTR_NOEXEC, false);
-	if (empty < 0 || attach(empty, AT_FDCWD, "empty") < 0) return sp_fail(err, SP_E_IO, errno, "making /empty");
+	if (empty < 0 || attach(empty, AT_FDCWD, "empty") < 0) return sp_host_why_no_mount("/empty", errno, err);
 	/* The slot's own pid namespace's, complete. The kernel allows it because the box's, complete as well, is in sight now. */
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return sp_host_why_no_proc(errno, err);
-	if (sp_sys_pivot_root(".", "oldroot") < 0 || chdir("/") < 0) return sp_fail(err, SP_E_IO, errno, "pivot_root of the launcher");
+	if (sp_sys_pivot_root(".", "oldroot") < 0 || chdir("/") < 0) return sp_host_why_no_mount("the launcher's root", errno, err);
 	return 0;
 }
 
@@ -402,7 +402,8 @@ int sp_mounts_build(struct sp_mounts *m, const struct sp_policy *p, struct sp_er
 		if (build_template(b, p, i, err) < 0) return -1;
 
 	/* From here on nothing of the host is left in sight but what the templates bind. */
-	if (umount2("/oldroot", MNT_DETACH) < 0 || rmdir("/oldroot") < 0) return sp_fail(err, SP_E_IO, errno, "leaving the host's mounts");
+	if (umount2("/oldroot", MNT_DETACH) < 0 || rmdir("/oldroot") < 0)
+		return sp_host_why_no_mount("a tree without the host's", errno, err);
 	m->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->proc < 0) return sp_fail(err, SP_E_IO, errno, "/proc");
 	find_masks(m);

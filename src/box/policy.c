@@ -282,7 +282,7 @@ int sp_policy_root(const struct sp_policy *p, const char *name)
 
 const char *sp_policy_check_begin(const struct sp_policy *p, const struct sp_box_begin *b)
 {
-	if (sp_policy_root(p, b->root) < 0) return "the policy has no root of that name; add \"root NAME dir PATH\" to it";
+	if (sp_policy_root(p, b->root) < 0) return "the policy has no root of that name";
 	if (b->tree_bytes < 4096 || b->tree_bytes > p->tree_bytes_max)
 		return "tree_bytes is below 4096 or over the policy's tree_bytes_max";
 	/* An inode costs about a kilobyte of the slot's memory, so their number needs a bound as much as the blocks do. */

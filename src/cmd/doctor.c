@@ -146,6 +146,8 @@ static bool check_language(struct sp_runtime *rt, const struct sp_language *l)
 		        err.errnum == ENOENT ? "there is no %.100s where programs look for it" : "%.100s cannot be executed",
 		        l->version_command[0]);
 		tell_absent(l, name, why);
+	} else if (strstr(err.msg, "the policy has no root of that name")) {
+		say("missing", name, "its root \"%s\" is not in the box's policy; add \"root %s dir PATH\" to that", l->root, l->root);
 	} else {
 		add("missing", name, err.msg);
 	}
@@ -240,7 +242,7 @@ static void examine(const struct sp_config *cfg)
 	struct sp_err err = {0};
 	struct sp_languages *ls = sp_languages_load(cfg->languages_dir, &err);
 
-	if (!ls) say("missing", "languages", "%s; correct it, or name another directory with --languages-dir", err.msg);
+	if (!ls) say("missing", "languages", "%s%s", err.msg, strstr(err.msg, "; ") ? "" : "; correct that file");
 	if (check_host(cfg, &ro)) check_containers(cfg, &ro, ls);
 	sp_languages_free(ls);
 	check_service(cfg);

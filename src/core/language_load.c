@@ -320,12 +320,18 @@ struct sp_languages *sp_languages_load(const char *dir, struct sp_err *err)
 	int n = scandir(dir, &entries, is_definition, alphasort), rc = 0;
 
 	if (n < 0) {
-		sp_fail(err, errno == ENOENT ? SP_E_NOT_FOUND : SP_E_IO, errno, "languages.dir %s", dir);
+		if (errno == ENOENT)
+			sp_fail(err, SP_E_NOT_FOUND, 0, "there is no directory %s of language definitions; name it with --languages-dir",
+			        dir);
+		else
+			sp_fail(err, SP_E_IO, errno, "languages.dir %s", dir);
 		return NULL;
 	}
 	struct sp_languages *ls = sp_new(struct sp_languages);
 	ls->list = sp_calloc((size_t)n + 1, sizeof(*ls->list));
-	if (n == 0) rc = sp_fail(err, SP_E_NOT_FOUND, 0, "languages.dir %s has no *.yaml", dir);
+	if (n == 0)
+		rc = sp_fail(err, SP_E_NOT_FOUND, 0,
+		        "languages.dir %s has no *.yaml; name the directory of the definitions with --languages-dir", dir);
 	if (n > LANGUAGES_MAX) rc = sp_fail(err, SP_E_LIMIT, 0, "languages.dir %s has more than %d languages", dir, LANGUAGES_MAX);
 	for (int i = 0; i < n; i++) {
 		if (rc == 0) rc = load_one(dir, entries[i]->d_name, ls, err);

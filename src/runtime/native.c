@@ -129,6 +129,21 @@ static int fail_start(struct sp_native *n, enum sp_code code, int errnum, const 
 	return sp_fail(err, code, errnum, "%s", text);
 }
 
+static int fail_exec(struct sp_native *n, int errnum, struct sp_err *err)
+{
+	char text[160];
+
+	if (errnum == ENOSYS || errnum == EPERM)
+		return fail_start(n, SP_E_UNSUPPORTED, 0,
+		        "a filter of system calls refuses execveat, by which serapis-box is started; start the service without that filter "
+		        "(docker: "
+		        "--security-opt seccomp=unconfined)",
+		        err);
+	snprintf(text, sizeof text, "serapis-box cannot be started (%s); install the one of this version and machine",
+	        strerrordesc_np(errnum));
+	return fail_start(n, SP_E_UNSUPPORTED, 0, text, err);
+}
+
 /* Until the starter has said whether the program runs. */
 static int await_started(struct sp_native *n, int64_t deadline, struct sp_err *err)
 {
@@ -139,12 +154,7 @@ static int await_started(struct sp_native *n, int64_t deadline, struct sp_err *e
 
 		if (r < 0) return fail_start(n, SP_E_UNAVAILABLE, 0, "the process that starts serapis-box is gone", err);
 		if (r > 0 && m.what == SP_STARTER_STARTED) return 0;
-		if (r > 0 && m.what == SP_STARTER_FAILED) {
-			fail_start(n, SP_E_UNSUPPORTED, 0, "", NULL);
-			return sp_fail(err, SP_E_UNSUPPORTED, 0,
-			        "serapis-box cannot be started (%s); install the one of this version and machine",
-			        strerrordesc_np(m.value));
-		}
+		if (r > 0 && m.what == SP_STARTER_FAILED) return fail_exec(n, m.value, err);
 	}
 	return fail_start(n, SP_E_TIMEOUT, 0, "serapis-box was not started in time", err);
 }

@@ -349,7 +349,8 @@ static void starter_main(struct starter *s)
 	s->box = 5;
 	if (fcntl(4, F_SETFD, FD_CLOEXEC) || fcntl(5, F_SETFD, FD_CLOEXEC)) _exit(1);
 	close(3);
-	close_range(6, ~0u, 0);
+	closefrom(
+	        6); /* and not close_range(2): on a kernel without that, our end of the service's socket would keep us waiting for ourselves */
 
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);

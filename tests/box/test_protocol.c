@@ -483,9 +483,9 @@ static void control_ends(uint32_t slots, const char *text)
 
 static void hello_is_checked(void **state)
 {
-	control_ends(0, "0 slots: the policy allows 1 to 4");
-	control_ends(5, "5 slots: the policy allows 1 to 4");
-	control_ends(UINT32_MAX, "4294967295 slots: the policy allows 1 to 4");
+	control_ends(0, "0 slots: the policy allows 1 to 4; set slots to what it allows, or raise its slots_max");
+	control_ends(5, "5 slots: the policy allows 1 to 4; set slots to what it allows, or raise its slots_max");
+	control_ends(UINT32_MAX, "4294967295 slots: the policy allows 1 to 4; set slots to what it allows, or raise its slots_max");
 }
 
 static void a_second_hello_ends_the_box(void **state)
