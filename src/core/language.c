@@ -9,6 +9,7 @@
 #include "base/text.h"
 
 #define ENTRY "{entry}"
+#define BASE_PATH "PATH=/usr/local/bin:/usr/bin:/bin"
 
 const struct sp_language *sp_languages_find(const struct sp_languages *ls, const char *name)
 {
@@ -93,7 +94,7 @@ static void put(char **env, size_t *n, const char *setting)
 
 char **sp_language_env(const struct sp_language *l, const char *const *extra)
 {
-	static const char *const base[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/box", "LANG=C.UTF-8", "TMPDIR=/tmp", NULL};
+	static const char *const base[] = {BASE_PATH, "HOME=/box", "LANG=C.UTF-8", "TMPDIR=/tmp", NULL};
 	const char *const *own = (const char *const *)l->env;
 	size_t n = 0;
 	char **out = sp_calloc(count(base) + count(own) + count(extra) + 1, sizeof(*out));
@@ -102,6 +103,24 @@ char **sp_language_env(const struct sp_language *l, const char *const *extra)
 	for (const char *const *p = own; p && *p; p++) put(out, &n, *p);
 	for (const char *const *p = extra; p && *p; p++) put(out, &n, *p);
 	return out;
+}
+
+static const char *path_setting(const struct sp_language *l)
+{
+	for (char *const *e = l->env; e && *e; e++)
+		if (strncmp(*e, "PATH=", 5) == 0) return *e;
+	return BASE_PATH;
+}
+
+const char *sp_language_path(const struct sp_language *l) { return path_setting(l) + strlen("PATH="); }
+
+char **sp_language_compile_env(const struct sp_language *l, const char *const *extra)
+{
+	char **env = sp_language_env(l, extra);
+	size_t n = count((const char *const *)env);
+
+	put(env, &n, path_setting(l)); /* takes the place of the one that is always there */
+	return env;
 }
 
 void sp_argv_free(char **v)

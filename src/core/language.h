@@ -53,6 +53,10 @@ const char *sp_languages_nearest(const struct sp_languages *ls, const char *name
 char **sp_language_argv(char *const *tmpl, const char *entry, const char *const *args);
 /* The whole environment of a step: fixed base (PATH, HOME=/box, LANG=C.UTF-8, TMPDIR=/tmp), the language's, then the request's (later wins). Free with sp_argv_free. */
 char **sp_language_env(const struct sp_language *l, const char *const *extra);
+/* The same for the compiler: a PATH of the request is its program's, and the definition's is by what a compiler finds the rest of itself. */
+char **sp_language_compile_env(const struct sp_language *l, const char *const *extra);
+/* Where the first words of its commands are looked up: PATH of the definition, whatever the request's says. Valid as long as l. */
+const char *sp_language_path(const struct sp_language *l);
 void sp_argv_free(char **v);
 
 /* What an evaluator found out about a language by running it in a container; filled by the worker, read by the API. */

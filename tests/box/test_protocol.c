@@ -212,7 +212,8 @@ static void broken_specs(void **state)
 	refused_spec("SPX1\1\0\0\0\1\1\0\0a\0/\0", 16, "the spec has too many environment variables");
 	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0", 14, "the spec ends inside a string");
 	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0/", 15, "the spec ends inside a string");
-	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0/\0x", 17, "the spec has bytes after its last string");
+	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0/\0x", 17, "the spec ends inside a string");
+	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0/\0/bin\0x", 22, "the spec has bytes after its last string");
 	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0rel\0", 18, "the working directory is not absolute");
 	refused_spec("SPX1\1\0\0\0\0\0\0\0\0/\0", 15, "the program's name is empty");
 	refused_spec("SPX1\1\0\0\0\1\0\0\0a\0NOVALUE\0/\0", 24, "an environment entry is not NAME=value");
