@@ -43,11 +43,12 @@ static bool stage(struct sp_runtime *rt, int slot, struct sp_step *st, struct sp
 static void stages(struct sp_runtime *rt, int slot, const struct sp_request *r, struct sp_outcome *o)
 {
 	const struct sp_language *l = r->language;
+	sp_autofree const char **sources = sp_request_sources(r);
 	struct sp_step st = {.path = sp_language_path(l), .merge_output = r->merge_output};
 	bool go_on = true;
 
 	if (l->compile) {
-		char **argv = sp_language_argv(l->compile, r->entry, NULL), **env = sp_language_compile_env(l, (const char *const *)r->env);
+		char **argv = sp_language_argv(l->compile, sources, NULL), **env = sp_language_compile_env(l, (const char *const *)r->env);
 		st.argv = (const char *const *)argv;
 		st.env = (const char *const *)env;
 		st.limits = sp_limits_of_compile(&r->limits);
@@ -56,7 +57,7 @@ static void stages(struct sp_runtime *rt, int slot, const struct sp_request *r, 
 		sp_argv_free(env);
 	}
 	if (go_on) {
-		char **argv = sp_language_argv(l->run, r->entry, (const char *const *)r->args),
+		char **argv = sp_language_argv(l->run, sources, (const char *const *)r->args),
 		     **env = sp_language_env(l, (const char *const *)r->env);
 		st.argv = (const char *const *)argv;
 		st.env = (const char *const *)env;
