@@ -34,7 +34,7 @@ struct sp_err {
 	enum sp_code code;
 	int errnum; /* errno at the moment of failure, or 0 */
 	bool retryable; /* the same call may succeed later without any change by the caller */
-	char msg[256]; /* for people: outermost context first; always valid UTF-8 */
+	char msg[512]; /* for people: outermost context first; always valid UTF-8 */
 };
 
 /* Fills *err and returns -1. `retryable` is derived from the code: UNAVAILABLE and TIMEOUT are. A nonzero errnum adds

@@ -102,12 +102,16 @@ static void hello(void)
 	unsigned n = m.u.hello.slots;
 	if (n > sp_the_box.b->policy->slots_max && sp_box_single() && !sp_the_box.b->unsafe_rootless)
 		sp_die(SP_BOX_E_HOST, 0,
-		        "%u slots would all have the same user id, so that programs could reach each other: use one slot, start as root, "
-		        "or allow "
-		        "it with --unsafe-rootless, or by unsafe_rootless in the policy (%s)",
+		        "%u slots would all have the same user id, so that programs could reach each other (one slot can be had, and more "
+		        "with "
+		        "unsafe_rootless in the policy): %s",
 		        n, sp_the_box.b->ids->why);
 	if (n < 1 || n > sp_the_box.b->policy->slots_max)
-		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u", n, sp_the_box.b->policy->slots_max);
+		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u; set slots to what it allows, or raise its slots_max", n,
+		        sp_the_box.b->policy->slots_max);
+
+	struct sp_err err;
+	if (sp_host_open_files(n, &err) < 0 || sp_host_namespaces(sp_the_box.b->limits, n, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 
 	sp_the_box.nslots = n;
 	sp_the_box.instances =
@@ -133,8 +137,10 @@ static void hello(void)
 		sp_box_watch(s->chan, SP_BOX_FROM_SERVICE, i);
 	}
 	for (unsigned i = 0; i < n; i++)
-		if (sp_boxslot_start(&sp_the_box.slots[i]) < 0)
-			sp_die(SP_BOX_E_HOST, errno, "making a user namespace for a slot (is user.max_user_namespaces too low?)");
+		if (sp_boxslot_start(&sp_the_box.slots[i]) < 0) {
+			sp_host_why_no_namespaces(errno, &err);
+			sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+		}
 }
 
 static void dispatch(const struct epoll_event *e)

@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "box/cgroup.h"
+#include "box/host.h"
 #include "box/ids.h"
 #include "box/policy.h"
 
@@ -13,6 +14,7 @@ struct sp_box {
 	struct sp_policy *policy; /* fitted to what this host gives */
 	struct sp_cgroup_base *cgroups;
 	struct sp_ids *ids;
+	const struct sp_host_limits *limits; /* of where the stub is */
 	int control; /* the service's channel */
 	int stub; /* end of file: the stub is gone */
 	bool unsafe_rootless; /* several slots even where they share one id */

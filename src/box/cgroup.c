@@ -140,24 +140,70 @@ static bool mount_of(const char *controller, char *root, char *point, size_t siz
 	return found;
 }
 
+/* /proc/cgroups: "name hierarchy groups enabled". 1: it is built in and switched on, 0: switched off at boot, -1: not built in. */
+static int built_in(const char *controller)
+{
+	FILE *f = fopen("/proc/cgroups", "re");
+	char line[128], name[64];
+	int enabled, found = -1;
+
+	while (f && found < 0 && fgets(line, sizeof line, f))
+		if (sscanf(line, "%63s %*s %*s %d", name, &enabled) == 2 && strcmp(name, controller) == 0) found = enabled == 1;
+	if (f) fclose(f);
+	return found;
+}
+
+int sp_cg_fail_absent(const char *controller, struct sp_err *err)
+{
+	int there = built_in(controller);
+	if (there == 0)
+		return sp_fail(err, SP_E_UNSUPPORTED, 0,
+		        "the cgroup controller \"%s\", without which programs cannot be limited, was switched off at boot; take "
+		        "cgroup_disable=%s off "
+		        "the kernel's command line (some boards need cgroup_enable=%s instead)",
+		        controller, controller, controller);
+	if (there < 0)
+		return sp_fail(err, SP_E_UNSUPPORTED, 0,
+		        "this kernel has no cgroup controller \"%s\", without which programs cannot be limited; boot Debian's, without "
+		        "cgroup_disable=%s",
+		        controller, controller);
+	return sp_fail(err, SP_E_UNSUPPORTED, 0,
+	        "the cgroup controller \"%s\", without which programs cannot be limited, is mounted nowhere; mkdir -p /sys/fs/cgroup/%s && "
+	        "mount "
+	        "-t cgroup -o %s cgroup /sys/fs/cgroup/%s",
+	        controller, controller, controller, controller);
+}
+
+int sp_cg_fail_unwritable(const char *path, int errnum, const char *who, struct sp_err *err)
+{
+	if (errnum == EROFS)
+		return sp_fail(err, SP_E_UNSUPPORTED, 0,
+		        "the cgroups at %s are mounted read-only; mount them read-write (docker: --cgroupns=host -v "
+		        "/sys/fs/cgroup:/sys/fs/cgroup:rw)",
+		        path);
+	return sp_fail(err, SP_E_UNSUPPORTED, 0, "the cgroup %s may not be written to by this user; %s", path, who);
+}
+
 int sp_cg_locate(const char *controller, char *out, size_t size, bool *root, struct sp_err *err)
 {
 	char own[384], top[384], point[384];
 	const char *called = controller ? controller : "cgroup v2";
 
-	if (!own_path(controller, own, sizeof own) || !mount_of(controller, top, point, sizeof top))
+	if (!own_path(controller, own, sizeof own) || !mount_of(controller, top, point, sizeof top)) {
+		if (controller) return sp_cg_fail_absent(controller, err);
 		return sp_fail(err, SP_E_UNSUPPORTED, 0,
-		        "this host has no cgroup controller \"%s\", without which programs cannot be limited: mount cgroup v2, or v1's "
-		        "controllers, below /sys/fs/cgroup",
-		        called);
+		        "there are no cgroups here, without which programs cannot be limited; mount -t cgroup2 cgroup2 /sys/fs/cgroup");
+	}
 	/* The mount shows the hierarchy from `top` on; in a container that is usually the path of our own cgroup, or one above it. */
 	const char *below = own;
 	size_t n = strlen(top);
 	if (strcmp(top, "/") != 0) {
 		if (strncmp(own, top, n) != 0 || (own[n] && own[n] != '/'))
 			return sp_fail(err, SP_E_UNSUPPORTED, 0,
-			        "the cgroup %s of %s is not visible below %s: mount the cgroup file system of this container", own, called,
-			        point);
+			        "the cgroup %s of %s is not to be seen below %s; start this container with a cgroup namespace of its own "
+			        "(docker: "
+			        "--cgroupns=private), or mount that hierarchy whole",
+			        own, called, point);
 		below = own + n;
 	}
 	*root = strcmp(below, "/") == 0 || !*below;

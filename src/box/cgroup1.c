@@ -21,24 +21,24 @@ static const char *const controllers[SP_CG_COUNT] = {"memory", "cpuacct", "pids"
 
 int sp_cg1_find(struct sp_cgroup_base *b, struct sp_err *err)
 {
+	struct sp_err why;
+	int rc = 0;
+
 	for (int i = 0; i < SP_CG_COUNT; i++) {
 		bool root;
-		if (sp_cg_locate(controllers[i], b->path[i], sizeof b->path[i], &root, err) < 0) {
+		if (sp_cg_locate(controllers[i], b->path[i], sizeof b->path[i], &root, &why) == 0) {
+			b->version = 1; /* even if it cannot be used: it is what this host has */
+			if (access(b->path[i], W_OK) == 0) continue;
+			sp_cg_fail_unwritable(b->path[i], errno, "start the service as root", &why);
+		} else {
 			b->path[i][0] = 0;
 			if (i == SP_CG_CPU) continue;
-			goto no;
 		}
-		b->version = 1; /* even if it cannot be used: it is what this host has */
-		if (access(b->path[i], W_OK) < 0) {
-			sp_fail(err, SP_E_UNSUPPORTED, errno,
-			        "the cgroup directory %s cannot be written to: mount it read-write, and start as root", b->path[i]);
-			goto no;
-		}
+		if (rc == 0) *err = why;
+		rc = -1;
 	}
-	return 0;
-no:
-	for (int i = 0; i < SP_CG_COUNT; i++) b->path[i][0] = 0;
-	return -1;
+	for (int i = 0; rc < 0 && i < SP_CG_COUNT; i++) b->path[i][0] = 0;
+	return rc;
 }
 
 int sp_cg1_make_box(struct sp_cgroup_base *b, int i, uid_t uid, gid_t gid, struct sp_err *err)

@@ -29,8 +29,8 @@
 
 static const char *const delegated_files[] = {"cgroup.procs", "cgroup.threads", "cgroup.subtree_control", NULL};
 
-/* Whether cgroup.controllers or cgroup.subtree_control of `dir` names both of ours. */
-static bool has_controllers(int dir, const char *file)
+/* Which of ours cgroup.controllers or cgroup.subtree_control of `dir` does not name, or NULL. */
+static const char *lacking(int dir, const char *file)
 {
 	char text[512];
 	sp_autoclose int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
@@ -43,7 +43,7 @@ static bool has_controllers(int dir, const char *file)
 		memory |= strcmp(w, "memory") == 0;
 		pids |= strcmp(w, "pids") == 0;
 	}
-	return memory && pids;
+	return !memory ? "memory" : !pids ? "pids" : NULL;
 }
 
 /* systemd marks what it leaves to others; a mark further up covers all below it. */
@@ -88,7 +88,7 @@ static int choose_place(struct sp_cgroup_base *b, bool root, struct sp_err *err)
 		return 0;
 	}
 	return sp_fail(err, SP_E_UNSUPPORTED, 0,
-	        "the cgroup %s belongs to systemd: start the service from a unit with Delegate=yes, or by systemd-run -p Delegate=yes",
+	        "the cgroup %s belongs to systemd; start the service from a unit with Delegate=yes, or by systemd-run -p Delegate=yes",
 	        path);
 }
 
@@ -96,18 +96,18 @@ static int check_place(const char *path, struct sp_err *err)
 {
 	sp_autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0) return sp_fail(err, SP_E_UNSUPPORTED, errno, "the cgroup directory %s", path);
-	if (!has_controllers(dir, "cgroup.controllers"))
+	const char *absent = lacking(dir, "cgroup.controllers");
+	if (absent && is_top(path)) return sp_cg_fail_absent(absent, err);
+	if (absent)
 		return sp_fail(err, SP_E_UNSUPPORTED, 0,
-		        "the cgroup %s has not both controllers memory and pids: enable them in cgroup.subtree_control above it, or "
-		        "delegate "
-		        "them (systemd: Delegate=memory pids)",
-		        path);
+		        "the cgroup %s has no controller \"%s\", without which programs cannot be limited; start the service from a unit "
+		        "with "
+		        "Delegate=yes, or write +%s to cgroup.subtree_control of the groups above it",
+		        path, absent, absent);
 	if (faccessat(dir, ".", W_OK, AT_EACCESS) < 0 || faccessat(dir, "cgroup.procs", W_OK, AT_EACCESS) < 0 ||
 	        faccessat(dir, "cgroup.subtree_control", W_OK, AT_EACCESS) < 0)
-		return sp_fail(err, SP_E_UNSUPPORTED, errno,
-		        "the cgroup %s cannot be written to: start the service from a unit with Delegate=yes (systemd-run [--user] -p "
-		        "Delegate=yes), or mount it read-write in the container",
-		        path);
+		return sp_cg_fail_unwritable(
+		        path, errno, "start the service from a unit with Delegate=yes (systemd-run [--user] -p Delegate=yes)", err);
 	return 0;
 }
 
@@ -148,7 +148,7 @@ int sp_cg2_clear_place(struct sp_cgroup_base *b, struct sp_err *err)
 	int place = b->parent[SP_CG_MEMORY];
 	const char *path = b->path[SP_CG_MEMORY];
 
-	if (has_controllers(place, "cgroup.subtree_control") && enable(place) == 0) return 0;
+	if (!lacking(place, "cgroup.subtree_control") && enable(place) == 0) return 0;
 	if (is_top(path)) { /* the rule does not hold there */
 		if (enable(place) == 0) return 0;
 		return sp_fail(err, SP_E_UNSUPPORTED, errno, "enabling the controllers memory and pids in %s", path);

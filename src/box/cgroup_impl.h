@@ -9,6 +9,10 @@
  * hierarchy's or this cgroup namespace's top. -1: there is none, or it is out of sight. */
 int sp_cg_locate(const char *controller, char *out, size_t size, bool *root, struct sp_err *err) SP_MUSTCHECK;
 
+/* Why there is no such controller; why a group cannot be written to, and what a user who lacks the right has to do. Always -1. */
+int sp_cg_fail_absent(const char *controller, struct sp_err *err);
+int sp_cg_fail_unwritable(const char *path, int errnum, const char *who, struct sp_err *err);
+
 int sp_cg_write(int fd, const char *text) SP_MUSTCHECK; /* -1 with errno */
 int sp_cg_write_at(int dir, const char *file, const char *text) SP_MUSTCHECK;
 int sp_cg_write_number(int fd, uint64_t v, const char *unlimited) SP_MUSTCHECK; /* `unlimited` stands for UINT64_MAX */

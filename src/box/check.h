@@ -2,14 +2,13 @@
 #ifndef SP_BOX_CHECK_H
 #define SP_BOX_CHECK_H
 
-#include "base/err.h"
-
-/* `serapis-box --check`: prints what this host offers, "ok", "note" or "missing" and a sentence, one line a thing. Returns 0 when nothing is
- * missing, else 1. Changes nothing on the host. */
-int sp_box_check(const char *policy_file);
-
-/* Sockets and named pipes that a program would see in the root "host", where they are likely: below /usr/local and in what is mounted below /usr. All of
- * /usr takes seconds and is looked at by --check; no package puts one there. -1: err names the first. */
-int sp_box_check_likely(struct sp_err *err) SP_MUSTCHECK;
+/*
+ * `serapis-box --check`: prints what this host offers, one line a thing: "ok", "note" or "missing" in a column of SP_CHECK_KIND_WIDTH, the thing's name in one of
+ * SP_CHECK_NAME_WIDTH, and a sentence; of what is missing, as host.h says, a sentence, "; " and what to do. `serapis doctor` reads that by its columns.
+ * slots: how many the service will ask for. Returns 0 when nothing is missing, else 1. Changes nothing on the host.
+ */
+#define SP_CHECK_KIND_WIDTH 8
+#define SP_CHECK_NAME_WIDTH 18
+int sp_box_check(const char *policy_file, unsigned slots);
 
 #endif

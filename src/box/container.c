@@ -164,7 +164,7 @@ static void set_stdio(const struct work *w)
 	if (in < 0 || dup2(in, 0) < 0 || dup2(w->out, 1) < 0 || dup2(w->err, 2) < 0) sp_die(SP_BOX_E_SETUP, errno, "setting up stdio");
 }
 
-/* execvp over the *run's* PATH, without its habit of handing a file without an interpreter line to a shell. */
+/* execvp over the spec's path or the *run's* PATH, without its habit of handing a file without an interpreter line to a shell. */
 static void execute(const struct sp_spec *s)
 {
 	const char *name = s->argv[0], *path = "/usr/local/bin:/usr/bin:/bin";
@@ -177,6 +177,7 @@ static void execute(const struct sp_spec *s)
 	}
 	for (size_t i = 0; s->envp[i]; i++)
 		if (strncmp(s->envp[i], "PATH=", 5) == 0) path = s->envp[i] + 5;
+	if (s->path) path = s->path;
 	for (const char *p = path;; p++) {
 		size_t n = strcspn(p, ":");
 		if (n > 0 && (size_t)snprintf(full, sizeof full, "%.*s/%s", (int)n, p, name) < sizeof full) {

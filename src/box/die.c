@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "box/die.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,9 +38,18 @@ void sp_die(enum sp_box_error_code code, int errnum, const char *fmt, ...)
 	struct sp_box_error e;
 	va_list ap;
 
+	bool refused = code == SP_BOX_E_HOST && (errnum == EPERM || errnum == EACCES || errnum == ENOSYS);
 	va_start(ap, fmt);
-	sp_error_set(&e, code, errnum, fmt, ap);
+	sp_error_set(&e, code, refused ? 0 : errnum, fmt, ap);
 	va_end(ap);
+	/* At the start, with every power that the box needs: something stands above it, and people are told what to do (host.h). */
+	if (refused) {
+		size_t n = strlen(e.text);
+		e.errnum = errnum;
+		snprintf(e.text + n, sizeof e.text - n,
+		        ": a security module or a filter of system calls refuses it; start the service without that "
+		        "(docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined)");
+	}
 	if (target.sink) target.sink(target.fd, &e);
 	if (target.loud) dprintf(STDERR_FILENO, "serapis-box: %s\n", e.text);
 	_exit(1);

@@ -18,7 +18,7 @@ typedef void sp_die_sink(int fd, const struct sp_box_error *e);
 /* Who hears of the next death of this process; a forked child calls it again. loud: also print it to stderr. */
 void sp_die_to(sp_die_sink *sink, int fd, bool loud);
 
-/* errnum 0: none. With one, ": <strerror>" is added. Never returns: delivers the record and _exit(1)s. */
+/* errnum 0: none. With one, ": <strerror>" is added, or, where E_HOST is a refusal, what may refuse it and what to do. Never returns: delivers the record and _exit(1)s. */
 void sp_die(enum sp_box_error_code code, int errnum, const char *fmt, ...) SP_PRINTF(3, 4) SP_NORETURN;
 
 /* The sentence of sp_die alone. */

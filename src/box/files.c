@@ -99,7 +99,8 @@ const char *sp_spec_parse(struct sp_spec *s, char *bytes, size_t n)
 	if (envc > SP_BOX_ENV_MAX) return "the spec has too many environment variables";
 
 	char *p = bytes + 12, *end = bytes + n;
-	for (uint32_t i = 0; i < argc + envc + 1; i++) {
+	s->path = NULL;
+	for (uint32_t i = 0; i < argc + envc + 1 || (i == argc + envc + 1 && p < end); i++) {
 		char *nul = p < end ? memchr(p, 0, (size_t)(end - p)) : NULL;
 		if (!nul) return "the spec ends inside a string";
 		if (i < argc) {
@@ -107,8 +108,10 @@ const char *sp_spec_parse(struct sp_spec *s, char *bytes, size_t n)
 		} else if (i < argc + envc) {
 			if (*p == '=' || !strchr(p, '=')) return "an environment entry is not NAME=value";
 			s->envp[i - argc] = p;
-		} else {
+		} else if (i == argc + envc) {
 			s->cwd = p;
+		} else {
+			s->path = p;
 		}
 		p = nul + 1;
 	}

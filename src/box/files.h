@@ -19,6 +19,7 @@ struct sp_spec {
 	char *argv[SP_BOX_ARGV_MAX + 1];
 	char *envp[SP_BOX_ENV_MAX + 1];
 	const char *cwd;
+	const char *path; /* where argv[0] is looked up; NULL: in the environment's PATH */
 };
 
 /* Returns NULL, or what is wrong with it. The bytes are not written to; argv has char * only because execve wants it so. */

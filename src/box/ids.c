@@ -11,7 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/attr.h"
@@ -59,16 +63,37 @@ static void be_single(struct sp_ids *ids, const char *why)
 	snprintf(ids->why, sizeof ids->why, "%s", why);
 }
 
+/* Why the mappers cannot do what they are there for, or NULL. */
+static const char *powerless(void)
+{
+	for (size_t i = 0; i < SP_COUNT(mappers); i++) {
+		struct stat st;
+		struct statvfs fs;
+		if (access(mappers[i], X_OK) < 0 || stat(mappers[i], &st) < 0)
+			return "there is no newuidmap or newgidmap; apt-get install uidmap";
+		if (!(st.st_mode & S_ISUID) && getxattr(mappers[i], "security.capability", NULL, 0) <= 0)
+			return "newuidmap or newgidmap has lost its set-uid bit; apt-get install --reinstall uidmap";
+		if (statvfs(mappers[i], &fs) == 0 && fs.f_flag & ST_NOSUID)
+			return "newuidmap is on a file system that is mounted nosuid; mount -o remount,suid /usr";
+	}
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return "newuidmap has no power under no_new_privs; start the service without that (systemd: NoNewPrivileges=no)";
+	return NULL;
+}
+
 void sp_ids_find(struct sp_ids *ids, const struct sp_policy *p)
 {
 	uint32_t uids = 0, gids = 0;
 
 	*ids = (struct sp_ids){.kind = SP_IDS_POLICY, .uid = p->ids_start, .gid = p->ids_start, .count = p->ids_count};
 	if (geteuid() == 0) return;
-	if (access(mappers[0], X_OK) < 0 || access(mappers[1], X_OK) < 0)
-		be_single(ids, "there is no newuidmap: install the package uidmap");
+	const char *without = powerless();
+	if (without)
+		be_single(ids, without);
 	else if (!own_range("/etc/subuid", &ids->uid, &uids) || !own_range("/etc/subgid", &ids->gid, &gids))
-		be_single(ids, "the user has no range of ids: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER");
+		be_single(ids,
+		        "the user has no range of ids in /etc/subuid and /etc/subgid; usermod --add-subuids 100000-165535 --add-subgids "
+		        "100000-165535 USER");
 	else
 		ids->kind = SP_IDS_SUBORDINATE, ids->count = 1 + (uids < gids ? uids : gids);
 }
@@ -117,10 +142,11 @@ int sp_ids_write(struct sp_ids *ids, pid_t pid, struct sp_err *err)
 
 	if (ids->kind == SP_IDS_SUBORDINATE) {
 		if (!run_mapper(mappers[0], pid, geteuid(), ids->uid, ids->count - 1)) {
-			be_single(ids, "newuidmap refuses the user's range (no_new_privs, or a mount with nosuid?)");
+			be_single(ids, "newuidmap refuses the user's range in /etc/subuid, as its message says; correct that line");
 		} else {
 			if (run_mapper(mappers[1], pid, getegid(), ids->gid, ids->count - 1)) return 0;
-			return sp_fail(err, SP_E_UNSUPPORTED, 0, "newgidmap refuses the user's range in /etc/subgid");
+			return sp_fail(err, SP_E_UNSUPPORTED, 0,
+			        "newgidmap refuses the user's range in /etc/subgid, as its message says; correct that line");
 		}
 	}
 	/* Safe: the policy's range starts at 1000 or above, so the host's root is never in it, and the child can only become what is mapped. */
@@ -128,8 +154,11 @@ int sp_ids_write(struct sp_ids *ids, pid_t pid, struct sp_err *err)
 	snprintf(map[1], sizeof map[1], "0 %u %u\n", ids->gid, ids->count);
 	/* Without root the kernel asks for it: or a process could drop a group that is there to take rights away. */
 	if (ids->kind == SP_IDS_SINGLE && write_proc(pid, "setgroups", "deny") < 0)
-		return sp_fail(err, SP_E_UNSUPPORTED, errno, "giving up setgroups for the box");
+		return sp_fail(err, SP_E_UNSUPPORTED, 0,
+		        "the kernel does not let the box give up setgroups (%s); start the service as root", strerrordesc_np(errno));
 	if (write_proc(pid, "uid_map", map[0]) < 0 || write_proc(pid, "gid_map", map[1]) < 0)
-		return sp_fail(err, SP_E_UNSUPPORTED, errno, "mapping the ids %u to %u for the box", ids->uid, ids->uid + ids->count - 1);
+		return sp_fail(err, SP_E_UNSUPPORTED, 0, "the kernel does not map the ids %u to %u for the box (%s); %s", ids->uid,
+		        ids->uid + ids->count - 1, strerrordesc_np(errno),
+		        ids->kind == SP_IDS_POLICY ? "choose others by \"ids START COUNT\" in the policy" : "start the service as root");
 	return 0;
 }

@@ -28,6 +28,7 @@
 #include "box/collect.h"
 #include "box/container.h"
 #include "box/die.h"
+#include "box/host.h"
 #include "box/inner.h"
 #include "box/step.h"
 #include "box/sys.h"
@@ -143,7 +144,10 @@ static void set_up(struct sp_slot *s, struct sp_launcher *l)
 
 	/* Safe: root of the slot's user namespace, a child of the box's, which maps three ids of no other slot. Namespaces made here belong to it, and
 	 * no power in them reaches an object of the box's namespace or the host's. */
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) sp_die(SP_BOX_E_HOST, errno, "making a network and a mount namespace");
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) {
+		sp_host_why_no_namespaces(errno, &err);
+		sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+	}
 	if (!l->single &&
 	        (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0))
 		sp_die(SP_BOX_E_HOST, errno, "taking the slot's ids");
@@ -151,7 +155,10 @@ static void set_up(struct sp_slot *s, struct sp_launcher *l)
 	 * oom_score_adj. Nobody else has this uid, and init and program are non-dumpable again from their own change of uid on. */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) sp_die(SP_BOX_E_HOST, errno, "PR_SET_DUMPABLE");
 	/* The inherited one is the operator's. A kernel without keyrings has nothing to leave. */
-	if (sp_sys_join_session_keyring() < 0 && errno != ENOSYS) sp_die(SP_BOX_E_HOST, errno, "joining a new session keyring");
+	if (sp_sys_join_session_keyring() < 0 && errno != ENOSYS) {
+		sp_host_why_no_keyring(errno, &err);
+		sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+	}
 
 	write_sysctls(l);
 	raise_loopback();

@@ -49,6 +49,7 @@
 #include "box/cgroup.h"
 #include "box/check.h"
 #include "box/die.h"
+#include "box/host.h"
 #include "box/ids.h"
 #include "box/policy.h"
 #include "box/sys.h"
@@ -76,6 +77,12 @@ static void shed_inheritance(int control)
 	if (fcntl(control, F_SETFD, FD_CLOEXEC) < 0) sp_die(SP_BOX_E_HOST, errno, "the control channel");
 }
 
+/* Ends with the sentence of a check that failed. */
+static void die_for(int rc, const struct sp_err *err)
+{
+	if (rc < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err->msg);
+}
+
 /* ---- box: the first moments, in Z */
 
 static void SP_NORETURN become_box(struct sp_box *b, int go, int tell_stub)
@@ -96,18 +103,15 @@ static void SP_NORETURN become_box(struct sp_box *b, int go, int tell_stub)
 	/* Or the id maps of the launchers, which share our dumpability at birth, would belong to the host's root and could not be written. Nothing
 	 * else on the host has our uid (sp_policy_check_ids), and whoever could trace us by privilege could do so anyway. */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) sp_die(SP_BOX_E_HOST, errno, "PR_SET_DUMPABLE");
-	if (sp_sys_join_session_keyring() < 0 && errno != ENOSYS) sp_die(SP_BOX_E_HOST, errno, "joining a new session keyring");
+	struct sp_err err;
+	if (sp_sys_join_session_keyring() < 0 && errno != ENOSYS) die_for(sp_host_why_no_keyring(errno, &err), &err);
 	/* Inherited by all containers with their uts namespaces; the host's name is none of their business. */
 	if (sethostname("serapis", 7) < 0) sp_die(SP_BOX_E_HOST, errno, "sethostname");
 
 	/* Our pid namespace's proc over the host's: the launchers and the id maps need it, and the host's processes leave our sight. Possible only where
 	 * the proc below is complete; in a container of Docker or Kubernetes parts of it are covered. */
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) sp_die(SP_BOX_E_HOST, errno, "making the mount tree private");
-	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
-		sp_die(SP_BOX_E_HOST, errno,
-		        "a new /proc cannot be mounted; in a container give it an unmasked one (docker: --security-opt "
-		        "systempaths=unconfined, "
-		        "kubernetes: procMount: Unmasked)");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) die_for(sp_host_why_no_mount("a private tree", errno, &err), &err);
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) die_for(sp_host_why_no_proc(errno, &err), &err);
 	sp_box_main(b);
 }
 
@@ -152,16 +156,22 @@ static int wait_for_box(pid_t box, int box_fd)
  */
 static void settle_core_limit(void)
 {
-	struct rlimit now;
-	char first = 0;
-	if (setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1}) == 0) return;
-	if (getrlimit(RLIMIT_CORE, &now) < 0) sp_die(SP_BOX_E_HOST, errno, "RLIMIT_CORE");
-	sp_autoclose int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, &first, 1) != 1 || first == '|' || first == '@')
-		sp_die(SP_BOX_E_HOST, 0,
-		        "this host hands core dumps to a program (kernel.core_pattern) and the service was started with a hard core limit "
-		        "of 0, which does not stop that: start it with "
-		        "LimitCORE=1 or more (prlimit --core=1)");
+	struct sp_err err;
+	if (setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1}) < 0) die_for(sp_host_core(&err), &err);
+}
+
+/* What would otherwise be refused somewhere further down, with no more of a reason than an errno. */
+static void check_host(bool root, struct sp_host_limits *limits)
+{
+	struct sp_err err;
+
+	die_for(sp_host_calls(&err), &err);
+	if (root) die_for(sp_host_capabilities(&err), &err);
+	settle_core_limit();
+	die_for(sp_host_open_files(1, &err), &err);
+	sp_host_read_limits(limits);
+	die_for(sp_host_namespaces(limits, 1, &err), &err);
+	die_for(sp_host_devices(&err), &err);
 }
 
 static void SP_NORETURN stub(const char *policy_file, int control, bool unsafe_rootless)
@@ -169,19 +179,22 @@ static void SP_NORETURN stub(const char *policy_file, int control, bool unsafe_r
 	static struct sp_policy policy;
 	static struct sp_cgroup_base cgroups;
 	static struct sp_ids ids;
+	struct sp_host_limits limits;
 	struct sp_err err;
 	int alive[2], go[2], box_fd = -1, home;
 
 	sp_die_to(control_sink, control, true);
 	shed_inheritance(control);
-	bool root = geteuid() == 0;
-	settle_core_limit();
-	if (sp_policy_load(&policy, policy_file, &err) < 0 || (root && sp_policy_check_ids(&policy, &err) < 0))
-		sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
-	if (!policy.host_sockets && sp_box_check_likely(&err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+	bool root = sp_host_is_root();
+	check_host(root, &limits);
+	die_for(sp_policy_load(&policy, policy_file, &err), &err);
+	if (root) die_for(sp_policy_check_ids(&policy, &err), &err);
+	die_for(sp_host_directories(&policy, &err), &err);
+	if (!policy.host_sockets) die_for(sp_host_sockets(true, &err), &err);
+	sp_ids_find(&ids, &policy);
+	die_for(sp_host_ids(&ids, &err), &err);
 
 	/* Safe: own cgroup only, names chosen here; see cgroup.c. */
-	sp_ids_find(&ids, &policy);
 	uid_t owner = root ? ids.uid : geteuid();
 	gid_t group = root ? ids.gid : getegid();
 	if ((sp_cgroup_find(&cgroups, &err) < 0 && root) || sp_cgroup_delegate(&cgroups, owner, group, &err) < 0) {
@@ -195,6 +208,7 @@ static void SP_NORETURN stub(const char *policy_file, int control, bool unsafe_r
 	struct sp_box box = {.policy = &policy,
 	        .cgroups = &cgroups,
 	        .ids = &ids,
+	        .limits = &limits,
 	        .control = control,
 	        .stub = alive[0],
 	        .unsafe_rootless = unsafe_rootless || policy.unsafe_rootless};
@@ -209,7 +223,7 @@ static void SP_NORETURN stub(const char *policy_file, int control, bool unsafe_r
 	if (pid < 0) {
 		int why = errno;
 		sp_cgroup_remove(&cgroups);
-		sp_die(SP_BOX_E_HOST, why, "making the box's namespaces (is user.max_user_namespaces 0, or unprivileged_userns_clone?)");
+		die_for(sp_host_why_no_namespaces(why, &err), &err);
 	}
 	if (sp_ids_write(&ids, pid, &err) < 0 || write(go[1], &ids, sizeof ids) != sizeof ids) {
 		sp_sys_pidfd_kill(box_fd);
@@ -236,7 +250,7 @@ static void SP_NORETURN stub(const char *policy_file, int control, bool unsafe_r
 static void SP_NORETURN usage(void)
 {
 	fputs("usage: serapis-box --control-fd N [--policy FILE] [--unsafe-rootless]\n"
-	      "       serapis-box --check [--policy FILE]\n"
+	      "       serapis-box --check [--slots N] [--policy FILE]\n"
 	      "       serapis-box --version\n",
 	        stderr);
 	exit(2);
@@ -244,7 +258,7 @@ static void SP_NORETURN usage(void)
 
 int main(int argc, char **argv)
 {
-	const char *policy = NULL, *fd_text = NULL;
+	const char *policy = NULL, *fd_text = NULL, *slots_text = "1";
 	bool check = false, unsafe_rootless = false;
 
 	for (int i = 1; i < argc; i++) {
@@ -256,6 +270,8 @@ int main(int argc, char **argv)
 			unsafe_rootless = true;
 		} else if (strcmp(argv[i], "--check") == 0) {
 			check = true;
+		} else if (strcmp(argv[i], "--slots") == 0 && i + 1 < argc) {
+			slots_text = argv[++i];
 		} else if (strcmp(argv[i], "--version") == 0) {
 			puts("serapis-box " SERAPIS_VERSION);
 			return 0;
@@ -263,7 +279,11 @@ int main(int argc, char **argv)
 			usage();
 		}
 	}
-	if (check) return sp_box_check(policy);
+	if (check) {
+		unsigned long slots = strtoul(slots_text, NULL, 10);
+		if (slots < 1 || slots > SP_BOX_SLOTS_MAX) usage();
+		return sp_box_check(policy, (unsigned)slots);
+	}
 	if (!fd_text) usage();
 
 	char *end;

@@ -14,6 +14,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
+#include "box/host.h"
 #include "box/sys.h"
 
 /* Read-only is not enough: nosuid makes set-id programs harmless, nodev leaves a device file no meaning. */
@@ -142,8 +143,7 @@ static int take_bind(struct build *b, unsigned root, const char *path, const cha
 {
 	if (b->nbinds == BINDS_MAX) return sp_fail(err, SP_E_LIMIT, 0, "the policy's roots have too many directories");
 	int fd = detached(path, ATTR_ROOT, true);
-	if (fd < 0)
-		return sp_fail(err, SP_E_UNSUPPORTED, errno, "binding %s read-only (must be reachable for every user of the host)", path);
+	if (fd < 0) return sp_host_why_no_mount(path, errno, err);
 	b->binds[b->nbinds].fd = fd;
 	b->binds[b->nbinds].root = root;
 	snprintf(b->binds[b->nbinds].name, sizeof b->binds[0].name, "%s", name);
@@ -350,7 +350,7 @@ static int take_all(struct build *b, const struct sp_policy *p, int *nodes, stru
 		char path[32];
 		snprintf(path, sizeof path, "/dev/%s", dev_nodes[i]);
 		nodes[i] = detached(path, ATTR_DEV, false);
-		if (nodes[i] < 0) return sp_fail(err, SP_E_UNSUPPORTED, errno, "this host's %s cannot be bound", path);
+		if (nodes[i] < 0) return sp_host_why_no_mount(path, errno, err);
 	}
 	return 0;
 }
@@ -366,9 +366,10 @@ static int make_tree(const int *nodes, struct sp_err *err)
 	const char *at = NULL;
 	for (size_t i = 0; i < SP_COUNT(stage) && !at; i++)
 		if (mount("serapis-box", stage[i], "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=256,mode=0755") == 0) at = stage[i];
-	if (!at)
-		return sp_fail(
-		        err, SP_E_UNSUPPORTED, errno, "this host has none of the directories /tmp /mnt /media /srv /run to mount on");
+	if (!at && errno == ENOENT)
+		return sp_fail(err, SP_E_UNSUPPORTED, 0,
+		        "this host has none of the directories /tmp /mnt /media /srv /run to mount on; mkdir /tmp");
+	if (!at) return sp_host_why_no_mount("a tmpfs", errno, err);
 	if (chdir(at) < 0) return sp_fail(err, SP_E_IO, errno, "%s", at);
 	for (size_t i = 0; i < SP_COUNT(points); i++)
 		if (mkdir(points[i], 0755) < 0) return sp_fail(err, SP_E_IO, errno, "making %s in the launcher's tree", points[i]);
@@ -380,16 +381,15 @@ static int make_tree(const int *nodes, struct sp_err *err)
 	for (size_t i = 0; i < SP_COUNT(dev_nodes); i++) {
 		snprintf(name, sizeof name, "dev/%s", dev_nodes[i]);
 		if (write_file(AT_FDCWD, name, "", 0) < 0 || attach(nodes[i], AT_FDCWD, name) < 0)
-			return sp_fail(err, SP_E_IO, errno, "making /%s", name);
+			return sp_host_why_no_mount(name, errno, err);
 		close(nodes[i]);
 	}
 	/* Bound over parts of proc: a mount of its own, since a bind takes over its source's flags. */
 	sp_autoclose int empty = detached("empty", ATTR_ROOT | MOUNT_ATTR_NOEXEC, false);
-	if (empty < 0 || attach(empty, AT_FDCWD, "empty") < 0) return sp_fail(err, SP_E_IO, errno, "making /empty");
+	if (empty < 0 || attach(empty, AT_FDCWD, "empty") < 0) return sp_host_why_no_mount("/empty", errno, err);
 	/* The slot's own pid namespace's, complete. The kernel allows it because the box's, complete as well, is in sight now. */
-	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
-		return sp_fail(err, SP_E_UNSUPPORTED, errno, "mounting a proc for the slot");
-	if (sp_sys_pivot_root(".", "oldroot") < 0 || chdir("/") < 0) return sp_fail(err, SP_E_IO, errno, "pivot_root of the launcher");
+	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return sp_host_why_no_proc(errno, err);
+	if (sp_sys_pivot_root(".", "oldroot") < 0 || chdir("/") < 0) return sp_host_why_no_mount("the launcher's root", errno, err);
 	return 0;
 }
 
@@ -398,13 +398,14 @@ int sp_mounts_build(struct sp_mounts *m, const struct sp_policy *p, struct sp_er
 	sp_autofree struct build *b = sp_new(struct build);
 	int nodes[SP_COUNT(dev_nodes)];
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return sp_fail(err, SP_E_IO, errno, "making the mount tree private");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return sp_host_why_no_mount("a private tree", errno, err);
 	if (take_all(b, p, nodes, err) < 0 || make_tree(nodes, err) < 0) return -1;
 	for (unsigned i = 0; i < p->nroots; i++)
 		if (build_template(b, p, i, err) < 0) return -1;
 
 	/* From here on nothing of the host is left in sight but what the templates bind. */
-	if (umount2("/oldroot", MNT_DETACH) < 0 || rmdir("/oldroot") < 0) return sp_fail(err, SP_E_IO, errno, "leaving the host's mounts");
+	if (umount2("/oldroot", MNT_DETACH) < 0 || rmdir("/oldroot") < 0)
+		return sp_host_why_no_mount("a tree without the host's", errno, err);
 	m->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (m->proc < 0) return sp_fail(err, SP_E_IO, errno, "/proc");
 	find_masks(m);

@@ -186,6 +186,17 @@ int sp_policy_parse(struct sp_policy *p, const char *name, const char *text, str
 	return 0;
 }
 
+static int cannot_open(const char *name, int errnum, struct sp_err *err)
+{
+	if (errnum == ENOENT)
+		return sp_fail(err, SP_E_NOT_FOUND, 0, "the policy %s is not there; write it, or name none (--box-policy)", name);
+	if (errnum == ELOOP)
+		return sp_fail(err, SP_E_INVALID, 0,
+		        "the policy %s is a symbolic link, which may be turned elsewhere; name the file itself", name);
+	if (errnum == EACCES) return sp_fail(err, SP_E_IO, 0, "the policy %s may not be read by this user; chmod 644 %s", name, name);
+	return sp_fail(err, SP_E_IO, errnum, "policy %s", name);
+}
+
 int sp_policy_load(struct sp_policy *p, const char *path, struct sp_err *err)
 {
 	const char *name = path ? path : SP_POLICY_DEFAULT_FILE;
@@ -194,14 +205,17 @@ int sp_policy_load(struct sp_policy *p, const char *path, struct sp_err *err)
 		*p = builtin;
 		return 0;
 	}
-	if (fd < 0) return sp_fail(err, SP_E_IO, errno, "policy %s", name);
+	if (fd < 0) return cannot_open(name, errno, err);
 
 	/* Whoever can write this file decides what the service may do as the box: it must be somebody who could do so anyway. */
 	struct stat st;
 	if (fstat(fd, &st) < 0) return sp_fail(err, SP_E_IO, errno, "policy %s", name);
-	if (!S_ISREG(st.st_mode)) return sp_fail(err, SP_E_INVALID, 0, "policy %s is not a regular file", name);
-	if (st.st_uid != 0 && st.st_uid != geteuid()) return sp_fail(err, SP_E_INVALID, 0, "policy %s does not belong to root", name);
-	if (st.st_mode & 022) return sp_fail(err, SP_E_INVALID, 0, "policy %s can be written by others than its owner", name);
+	if (!S_ISREG(st.st_mode))
+		return sp_fail(err, SP_E_INVALID, 0, "the policy %s is not a regular file; name one that is (--box-policy)", name);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return sp_fail(err, SP_E_INVALID, 0, "the policy %s does not belong to root; chown root %s", name, name);
+	if (st.st_mode & 022)
+		return sp_fail(err, SP_E_INVALID, 0, "the policy %s can be written by others than its owner; chmod go-w %s", name, name);
 
 	sp_autofree char *text = malloc(POLICY_BYTES_MAX + 1);
 	if (!text) return sp_fail(err, SP_E_LIMIT, ENOMEM, "policy %s", name);
@@ -216,7 +230,8 @@ int sp_policy_load(struct sp_policy *p, const char *path, struct sp_err *err)
 	}
 	if (memchr(text, 0, n)) return sp_fail(err, SP_E_INVALID, 0, "policy %s contains a NUL byte", name);
 	text[n] = 0;
-	return sp_policy_parse(p, name, text, err);
+	if (sp_policy_parse(p, name, text, err) == 0) return 0;
+	return sp_fail(err, err->code, 0, "%s; correct it (serapis-box(8) lists the settings)", err->msg);
 }
 
 /* One file of lines "name:…:number:…": first ≤ number < first + count of any line within the policy's ids? count comes from `count_at`, or is 1. */

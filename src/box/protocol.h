@@ -192,7 +192,8 @@ _Static_assert(sizeof(struct sp_box_msg) <= 4096, "box-rules.md rule 7: a messag
  *        Paths are relative to /box, components of 1–255 bytes, none "." or "..", no NUL, no duplicate, none a directory of another's path and a file at once.
  *        BEGIN without a descriptor means no files.
  * spec   u32 magic "SPX1", u32 argc, u32 envc, then argc + envc + 1 NUL-terminated strings: argv, NAME=value environment, working directory
- *        (absolute inside the container, e.g. "/box").
+ *        (absolute inside the container, e.g. "/box"); and, where argv[0] shall not be looked up by the environment's PATH, one more: the directories that it is
+ *        looked up in, as PATH has them.
  * request  u32 magic "SPC1", u32 count (1..SP_BOX_PATTERNS_MAX), then count NUL-terminated patterns (pattern.h).
  */
 #define SP_BOX_FILES_MAGIC 0x31465053u

@@ -3,7 +3,10 @@
 #ifndef SP_CMD_CMD_H
 #define SP_CMD_CMD_H
 
+#include <pwd.h>
+
 #include "core/config.h"
+#include "runtime/runtime.h"
 
 enum { SP_EXIT_OK = 0, SP_EXIT_FAILED = 1, SP_EXIT_USAGE = 2, SP_EXIT_TIMEOUT = 124, SP_EXIT_OURS = 125 };
 
@@ -36,6 +39,11 @@ int sp_cmd_take_value(int argc, char **argv, int *i, const char *name, const cha
 /* Loads the configuration and sets up logging with it; prints the reason and returns -1 if it cannot. */
 int sp_cmd_load(const struct sp_cmd_settings *settings, struct sp_config *cfg);
 void sp_cmd_set_log_level(const struct sp_config *cfg);
+/* How the runtime is opened for this configuration; slots filled in where it says "one a core". Borrows from cfg. */
+struct sp_runtime_options sp_cmd_runtime_options(const struct sp_config *cfg);
+/* Whom the service becomes after its start: *pw, valid until the next call, or NULL when it stays who it is. -1: there is no such user. */
+int sp_cmd_find_user(const struct sp_config *cfg, const struct passwd **pw, struct sp_err *err) SP_MUSTCHECK;
+int sp_cmd_become_user(const struct passwd *pw, struct sp_err *err) SP_MUSTCHECK;
 /* "serapis: text" on stderr. */
 void sp_cmd_complain(const char *fmt, ...) SP_PRINTF(1, 2);
 /* Tells systemd (a unit of Type=notify) of a change of state: "READY=1", "STOPPING=1". Without a NOTIFY_SOCKET nothing happens, and nothing ever fails for it. */

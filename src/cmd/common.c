@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What several subcommands share: options that set the configuration, and complaints. */
+#include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +79,38 @@ void sp_cmd_set_log_level(const struct sp_config *cfg)
 
 	/* The table of settings takes no other names. */
 	if (sp_log_level_parse(cfg->log_level, &level)) sp_log_set_level(level);
+}
+
+struct sp_runtime_options sp_cmd_runtime_options(const struct sp_config *cfg)
+{
+	struct sp_runtime_options ro = {
+	        .slots = (int)cfg->slots,
+	        .box_path = cfg->box_path[0] ? cfg->box_path : NULL,
+	        .policy_path = cfg->box_policy[0] ? cfg->box_policy : NULL,
+	};
+	if (ro.slots == 0) {
+		long n = sysconf(_SC_NPROCESSORS_ONLN);
+		ro.slots = n < 1 ? 1 : n > 64 ? 64 : (int)n;
+	}
+	return ro;
+}
+
+int sp_cmd_find_user(const struct sp_config *cfg, const struct passwd **pw, struct sp_err *err)
+{
+	*pw = NULL;
+	if (!cfg->user[0] || geteuid() != 0) return 0;
+	errno = 0;
+	if ((*pw = getpwnam(cfg->user))) return 0;
+	return sp_fail(err, SP_E_INVALID, errno,
+	        "user: there is no user '%s' on this host; useradd --system %s, or name another with --user", cfg->user, cfg->user);
+}
+
+int sp_cmd_become_user(const struct passwd *pw, struct sp_err *err)
+{
+	if (initgroups(pw->pw_name, pw->pw_gid) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
+	        setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
+		return sp_fail(err, SP_E_IO, errno, "become user %s", pw->pw_name);
+	return 0;
 }
 
 void sp_cmd_print_config_help(void)

@@ -87,9 +87,8 @@ static int run(const struct sp_config *cfg, struct sp_program *p, bool as_json)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	struct sp_runtime_options ro = {.slots = 1,
-	        .box_path = cfg->box_path[0] ? cfg->box_path : NULL,
-	        .policy_path = cfg->box_policy[0] ? cfg->box_policy : NULL};
+	struct sp_runtime_options ro = sp_cmd_runtime_options(cfg);
+	ro.slots = 1;
 	struct sp_runtime *runtime = sp_runtime_open(cfg->runtime, &ro, &err);
 	if (!runtime) {
 		sp_cmd_complain("%s", err.msg);

@@ -7,10 +7,8 @@
  * taken, runs end → waiters answered → everything closed. A second signal ends the process at once; nothing is lost by that either.
  */
 #include <errno.h>
-#include <grp.h>
 #include <libgen.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,15 +56,10 @@ static int make_state_directory(const struct sp_config *cfg, const struct passwd
 
 static int become_user(const struct sp_config *cfg, struct sp_err *err)
 {
-	if (!cfg->user[0] || geteuid() != 0) return 0;
-	errno = 0;
-	const struct passwd *pw = getpwnam(cfg->user);
-	if (!pw) return sp_fail(err, SP_E_INVALID, errno, "user: there is no user '%s' on this host", cfg->user);
-	if (make_state_directory(cfg, pw, err) < 0) return -1;
-	if (initgroups(pw->pw_name, pw->pw_gid) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
-	        setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
-		return sp_fail(err, SP_E_IO, errno, "become user %s", cfg->user);
-	return 0;
+	const struct passwd *pw;
+	if (sp_cmd_find_user(cfg, &pw, err) < 0) return -1;
+	if (!pw) return 0;
+	return make_state_directory(cfg, pw, err) < 0 ? -1 : sp_cmd_become_user(pw, err);
 }
 
 static int write_port_file(const struct sp_config *cfg, int port, struct sp_err *err)
@@ -83,15 +76,7 @@ static int write_port_file(const struct sp_config *cfg, int port, struct sp_err 
 
 static int service_start(struct service *s, struct sp_err *err)
 {
-	struct sp_runtime_options ro = {
-	        .slots = (int)s->cfg.slots,
-	        .box_path = s->cfg.box_path[0] ? s->cfg.box_path : NULL,
-	        .policy_path = s->cfg.box_policy[0] ? s->cfg.box_policy : NULL,
-	};
-	if (ro.slots == 0) {
-		long n = sysconf(_SC_NPROCESSORS_ONLN);
-		ro.slots = n < 1 ? 1 : n > 64 ? 64 : (int)n;
-	}
+	struct sp_runtime_options ro = sp_cmd_runtime_options(&s->cfg);
 	if (!(s->languages = sp_languages_load(s->cfg.languages_dir, err))) return -1;
 	if (!(s->runtime = sp_runtime_open(s->cfg.runtime, &ro, err))) return -1;
 	if (become_user(&s->cfg, err) < 0) return -1;

@@ -22,11 +22,13 @@
 #define ID_LEN_MAX 31
 #define WORDS_MAX 64
 #define ENV_MAX 64
+#define PACKAGE_LEN_MAX 120
+#define ENDING_LEN_MAX 16
 #define PROCESSES_EXTRA_MAX 1024
 #define MEMORY_MIN_MAX (INT64_C(1) << 40)
 
-static const char *const keys[] = {
-        "id", "name", "aliases", "source", "root", "compile", "run", "version", "env", "memory_min", "processes_extra"};
+static const char *const keys[] = {"id", "name", "aliases", "source", "root", "compile", "sources", "run", "version", "package", "env",
+        "memory_min", "processes_extra"};
 static const char *const version_keys[] = {"command", "pattern"};
 
 struct file {
@@ -122,11 +124,46 @@ static bool id_fine(const char *s)
 	return !strchr("+#-", s[0]);
 }
 
-static bool mentions_entry(char *const *argv)
+static bool mentions(char *const *argv, const char *placeholder)
 {
 	for (; argv && *argv; argv++)
-		if (strstr(*argv, "{entry}")) return true;
+		if (strstr(*argv, placeholder)) return true;
 	return false;
+}
+
+/* {sources} is as many words as there are files, so it is a word of its own; only compilers take several. */
+static int check_placeholders(const struct file *f, const struct sp_language *l)
+{
+	for (char **w = l->compile; w && *w; w++)
+		if (strstr(*w, "{sources}") && strcmp(*w, "{sources}") != 0)
+			return bad(f, "compile", "{sources} must be an element of its own");
+	if (mentions(l->run, "{sources}")) return bad(f, "run", "{sources} is for compile alone");
+	if (l->compile && !mentions(l->compile, "{entry}") && !mentions(l->compile, "{sources}") && !mentions(l->compile, "{directory}"))
+		return bad(f, "compile", "must name the source with {entry}, {sources} or {directory}");
+	if (!l->compile && !mentions(l->run, "{entry}")) return bad(f, "run", "must name the source with {entry}");
+	return 0;
+}
+
+static bool ending_fine(const char *s)
+{
+	size_t n = strlen(s);
+	return n > 1 && n <= ENDING_LEN_MAX && s[0] == '.' && !strchr(s, '/');
+}
+
+static int take_sources(const struct file *f, struct sp_language *l)
+{
+	json_t *v = json_object_get(f->top, "sources");
+	const char *dot = strrchr(l->source, '.');
+
+	if (!v) {
+		l->sources = sp_calloc(2, sizeof(*l->sources));
+		if (dot && ending_fine(dot)) l->sources[0] = sp_strdup(dot);
+		return 0;
+	}
+	if (take_words(f, "sources", v, false, &l->sources)) return -1;
+	for (char **e = l->sources; *e; e++)
+		if (!ending_fine(*e)) return bad(f, "sources", "\"%.40s\" is no ending of a file's name, such as .c", *e);
+	return sp_language_takes_sources(l) ? 0 : bad(f, "sources", "has no use without {sources} in compile");
 }
 
 static int take_version(const struct file *f, struct sp_language *l)
@@ -150,6 +187,19 @@ static int take_version(const struct file *f, struct sp_language *l)
 	regfree(&re);
 	if (groups < 1) return bad(f, "version", "pattern needs a group in parentheses: it is the version");
 	l->version_pattern = sp_strdup(pattern);
+	return 0;
+}
+
+static int take_package(const struct file *f, struct sp_language *l)
+{
+	if (!json_object_get(f->top, "package")) {
+		l->package = sp_strdup("");
+		return 0;
+	}
+	if (take_text(f, "package", PACKAGE_LEN_MAX, &l->package)) return -1;
+	/* It is shown as part of a command. */
+	if (l->package[strspn(l->package, "abcdefghijklmnopqrstuvwxyz0123456789+-. ")])
+		return bad(f, "package", "must be names of Debian packages, with blanks between them");
 	return 0;
 }
 
@@ -228,9 +278,8 @@ static int take(const struct file *f, struct sp_language *l)
 	if (compile && take_words(f, "compile", compile, false, &l->compile)) return -1;
 	if (!json_object_get(f->top, "run")) return bad(f, "run", "this key is missing");
 	if (take_words(f, "run", json_object_get(f->top, "run"), false, &l->run)) return -1;
-	const char *first = l->compile ? "compile" : "run";
-	if (!mentions_entry(l->compile ? l->compile : l->run)) return bad(f, first, "must name the source with {entry}");
-	if (take_version(f, l) || take_env(f, l)) return -1;
+	if (check_placeholders(f, l) || take_sources(f, l)) return -1;
+	if (take_version(f, l) || take_package(f, l) || take_env(f, l)) return -1;
 	return take_numbers(f, l);
 }
 
@@ -241,8 +290,10 @@ static void language_fini(struct sp_language *l)
 	free(l->source);
 	free(l->root);
 	free(l->version_pattern);
+	free(l->package);
 	sp_argv_free(l->aliases);
 	sp_argv_free(l->compile);
+	sp_argv_free(l->sources);
 	sp_argv_free(l->run);
 	sp_argv_free(l->version_command);
 	sp_argv_free(l->env);
@@ -305,12 +356,18 @@ struct sp_languages *sp_languages_load(const char *dir, struct sp_err *err)
 	int n = scandir(dir, &entries, is_definition, alphasort), rc = 0;
 
 	if (n < 0) {
-		sp_fail(err, errno == ENOENT ? SP_E_NOT_FOUND : SP_E_IO, errno, "languages.dir %s", dir);
+		if (errno == ENOENT)
+			sp_fail(err, SP_E_NOT_FOUND, 0, "there is no directory %s of language definitions; name it with --languages-dir",
+			        dir);
+		else
+			sp_fail(err, SP_E_IO, errno, "languages.dir %s", dir);
 		return NULL;
 	}
 	struct sp_languages *ls = sp_new(struct sp_languages);
 	ls->list = sp_calloc((size_t)n + 1, sizeof(*ls->list));
-	if (n == 0) rc = sp_fail(err, SP_E_NOT_FOUND, 0, "languages.dir %s has no *.yaml", dir);
+	if (n == 0)
+		rc = sp_fail(err, SP_E_NOT_FOUND, 0,
+		        "languages.dir %s has no *.yaml; name the directory of the definitions with --languages-dir", dir);
 	if (n > LANGUAGES_MAX) rc = sp_fail(err, SP_E_LIMIT, 0, "languages.dir %s has more than %d languages", dir, LANGUAGES_MAX);
 	for (int i = 0; i < n; i++) {
 		if (rc == 0) rc = load_one(dir, entries[i]->d_name, ls, err);

@@ -49,5 +49,7 @@ char *sp_request_encode(const struct sp_request *r, size_t *len);
 int sp_request_decode(const char *p, size_t n, const char *language, const struct sp_languages *ls, struct sp_request *out,
         struct sp_err *err) SP_MUSTCHECK;
 void sp_request_fini(struct sp_request *r);
+/* What a compiler may be given ({sources}): the entry, then the request's other files of the language's endings, in their order. NULL-terminated, the paths borrowed; free with free(). */
+const char **sp_request_sources(const struct sp_request *r);
 
 #endif

@@ -150,6 +150,38 @@ static void check_room(struct sp_parse *c)
 		        p.name, have, need);
 }
 
+const char **sp_request_sources(const struct sp_request *r)
+{
+	const char **out = sp_calloc(r->nfiles + 2, sizeof(*out));
+	size_t n = 0;
+
+	out[n++] = r->entry;
+	for (size_t i = 0; i < r->nfiles; i++)
+		if (strcmp(r->files[i].path, r->entry) != 0 && sp_language_is_source(r->language, r->files[i].path))
+			out[n++] = r->files[i].path;
+	return out;
+}
+
+/* A command line has bounds; and the run would only say that it was too long. */
+static void check_sources(struct sp_parse *c)
+{
+	struct sp_place files = sp_place_of("files");
+	int64_t n = 0, bytes = 0;
+
+	if (!c->out->entry || !sp_language_takes_sources(c->language)) return;
+	sp_autofree const char **all = sp_request_sources(c->out);
+	for (; all[n]; n++) bytes += (int64_t)strlen(all[n]);
+	if (n > SP_LANGUAGE_SOURCES_MAX)
+		sp_problem_add(c->ps, 422, "limit_too_large", files.pointer, json_integer(n), json_integer(SP_LANGUAGE_SOURCES_MAX),
+		        "files has %" PRId64 " files for the compiler of %s; one command takes at most %d", n, c->language->id,
+		        SP_LANGUAGE_SOURCES_MAX);
+	else if (bytes > SP_LANGUAGE_SOURCES_BYTES_MAX)
+		sp_problem_add(c->ps, 422, "limit_too_large", files.pointer, json_integer(bytes),
+		        json_integer(SP_LANGUAGE_SOURCES_BYTES_MAX),
+		        "files has %" PRId64 " bytes of names for the compiler of %s; one command takes at most %d", bytes, c->language->id,
+		        SP_LANGUAGE_SOURCES_BYTES_MAX);
+}
+
 void sp_parse_files(struct sp_parse *c)
 {
 	struct sp_place pcode = sp_place_of("code"), pfiles = sp_place_of("files"), pentry = sp_place_of("entry");
@@ -187,6 +219,7 @@ void sp_parse_files(struct sp_parse *c)
 	check_tree(c, code != NULL);
 	check_room(c);
 	if (!code && !choose_entry(c, given)) return;
+	check_sources(c);
 	/* Compilers and interpreters would take it for an option. */
 	if (c->out->entry && c->out->entry[0] == '-')
 		sp_invalid(c, &pentry, json_string(c->out->entry), NULL, "entry is \"%.150s\"; the main file's name may not begin with '-'",

@@ -103,6 +103,21 @@ static void whose_port(unsigned port, char *out, size_t n)
 	closedir(d);
 }
 
+static void fail_listen(const char *address, const char *port, int why, struct sp_err *err)
+{
+	if (why == EADDRNOTAVAIL)
+		sp_fail(err, SP_E_INVALID, 0, "this host has not the address of %s; choose one that it has with --http-listen HOST:PORT",
+		        address);
+	else if (why == EACCES)
+		sp_fail(err, SP_E_IO, 0,
+		        "this user may not listen on port %s (net.ipv4.ip_unprivileged_port_start); choose a port above 1023 with "
+		        "--http-listen "
+		        "HOST:PORT",
+		        port);
+	else
+		sp_fail(err, SP_E_IO, why, "listen on %s", address);
+}
+
 int sp_http_listen(const char *address, int *port, struct sp_err *err)
 {
 	sp_autofree char *copy = sp_strdup(address);
@@ -131,7 +146,7 @@ int sp_http_listen(const char *address, int *port, struct sp_err *err)
 			sp_fail(err, SP_E_CONFLICT, 0, "%s is taken%s; choose another with --http-listen HOST:PORT (port 0: any free one)",
 			        address, who);
 		} else {
-			sp_fail(err, why == EADDRNOTAVAIL ? SP_E_INVALID : SP_E_IO, why, "listen on %s", address);
+			fail_listen(address, service, why, err);
 		}
 		goto out;
 	}
@@ -150,4 +165,11 @@ int sp_http_listen(const char *address, int *port, struct sp_err *err)
 out:
 	freeaddrinfo(ai);
 	return rc;
+}
+
+int sp_http_try_listen(const char *address, struct sp_err *err)
+{
+	int port;
+	sp_autoclose int fd = sp_http_listen(address, &port, err);
+	return fd < 0 ? -1 : 0;
 }

@@ -16,6 +16,9 @@
 
 #include "base/err.h"
 
+/* Whether a server could listen there (HOST:PORT, [ADDRESS]:PORT), by doing so for a moment. Errors as of start; SP_E_CONFLICT names who has the port. */
+int sp_http_try_listen(const char *address, struct sp_err *err) SP_MUSTCHECK;
+
 struct sp_http_server;
 struct sp_http_request; /* lives from the first header to the end of its answer; handlers must not touch it after sp_http_reply */
 

@@ -129,6 +129,21 @@ static int fail_start(struct sp_native *n, enum sp_code code, int errnum, const 
 	return sp_fail(err, code, errnum, "%s", text);
 }
 
+static int fail_exec(struct sp_native *n, int errnum, struct sp_err *err)
+{
+	char text[160];
+
+	if (errnum == ENOSYS || errnum == EPERM)
+		return fail_start(n, SP_E_UNSUPPORTED, 0,
+		        "a filter of system calls refuses execveat, by which serapis-box is started; start the service without that filter "
+		        "(docker: "
+		        "--security-opt seccomp=unconfined)",
+		        err);
+	snprintf(text, sizeof text, "serapis-box cannot be started (%s); install the one of this version and machine",
+	        strerrordesc_np(errnum));
+	return fail_start(n, SP_E_UNSUPPORTED, 0, text, err);
+}
+
 /* Until the starter has said whether the program runs. */
 static int await_started(struct sp_native *n, int64_t deadline, struct sp_err *err)
 {
@@ -139,8 +154,7 @@ static int await_started(struct sp_native *n, int64_t deadline, struct sp_err *e
 
 		if (r < 0) return fail_start(n, SP_E_UNAVAILABLE, 0, "the process that starts serapis-box is gone", err);
 		if (r > 0 && m.what == SP_STARTER_STARTED) return 0;
-		if (r > 0 && m.what == SP_STARTER_FAILED)
-			return fail_start(n, SP_E_UNSUPPORTED, m.value, "serapis-box cannot be started", err);
+		if (r > 0 && m.what == SP_STARTER_FAILED) return fail_exec(n, m.value, err);
 	}
 	return fail_start(n, SP_E_TIMEOUT, 0, "serapis-box was not started in time", err);
 }
@@ -153,10 +167,13 @@ static int await_ready(struct sp_native *n, int64_t deadline, struct sp_box_msg 
 
 		if (poll(p, 2, ms_left(deadline)) < 0 && errno != EINTR) return fail_start(n, SP_E_INTERNAL, errno, "poll", err);
 		if (p[0].revents) {
-			if (sp_box_recv(n->control, m, fds) == 0) break;
+			int r = sp_box_recv(n->control, m, fds);
+			/* A box that went without reading HELLO resets the connection; that is reported once, ahead of the reason that it has sent. */
+			if (r && errno == ECONNRESET) r = sp_box_recv(n->control, m, fds);
+			if (r == 0) break;
 			if (errno == EPROTO)
-				return fail_start(
-				        n, SP_E_UNSUPPORTED, 0, "serapis-box speaks another protocol: is it of this version?", err);
+				return fail_start(n, SP_E_UNSUPPORTED, 0,
+				        "serapis-box speaks another protocol than this program; install both of one version", err);
 			if (errno != EAGAIN)
 				return fail_start(n, SP_E_UNSUPPORTED, 0,
 				        "serapis-box ended while it started; its messages are on standard error", err);
@@ -172,7 +189,7 @@ static int await_ready(struct sp_native *n, int64_t deadline, struct sp_box_msg 
 	for (unsigned i = 0; i < m->nfds; i++) close(fds[i]);
 	if (m->type != SP_BOX_ERROR) return fail_start(n, SP_E_UNSUPPORTED, 0, "serapis-box broke the protocol while it started", err);
 	m->u.error.text[sizeof m->u.error.text - 1] = '\0';
-	return fail_start(n, SP_E_UNSUPPORTED, m->u.error.errnum, m->u.error.text, err);
+	return fail_start(n, SP_E_UNSUPPORTED, 0, m->u.error.text, err); /* the text has the errno already */
 }
 
 /* One attempt. Caller: open, then the supervisor alone. */

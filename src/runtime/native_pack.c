@@ -124,6 +124,7 @@ int sp_native_pack_spec(const struct sp_step *st, int *fd, struct sp_err *err)
 		total += strnlen(e, SP_BOX_SPEC_BYTES_MAX) + 1;
 	}
 	total += strnlen(st->cwd, SP_BOX_PATH_MAX + 1) + 1;
+	if (st->path) total += strnlen(st->path, SP_BOX_SPEC_BYTES_MAX) + 1;
 	if (total > SP_BOX_SPEC_BYTES_MAX)
 		return sp_fail(
 		        err, SP_E_INVALID, 0, "arguments and environment are larger than %u KiB together", SP_BOX_SPEC_BYTES_MAX >> 10);
@@ -138,7 +139,8 @@ int sp_native_pack_spec(const struct sp_step *st, int *fd, struct sp_err *err)
 	p = put_u32(p, (uint32_t)envc);
 	for (size_t i = 0; i < argc; i++) p = put_bytes(p, st->argv[i], strlen(st->argv[i]) + 1);
 	for (size_t i = 0; i < envc; i++) p = put_bytes(p, st->env[i], strlen(st->env[i]) + 1);
-	put_bytes(p, st->cwd, strlen(st->cwd) + 1);
+	p = put_bytes(p, st->cwd, strlen(st->cwd) + 1);
+	if (st->path) put_bytes(p, st->path, strlen(st->path) + 1);
 	*fd = sp_memfd_sealed("serapis-spec", data, total, err);
 	return *fd < 0 ? -1 : 0;
 }

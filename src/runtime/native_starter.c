@@ -17,6 +17,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,17 +53,29 @@ static int open_program(const char *path)
 	return sp_steal_fd(&fd);
 }
 
+static int fail_program(const char *path, int errnum, struct sp_err *err)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	if (errnum == ENOENT) return sp_fail(err, SP_E_UNSUPPORTED, 0, "there is no serapis-box at %s; name it with --box-path", path);
+	if (errnum != EACCES || stat(path, &st)) return sp_fail(err, SP_E_UNSUPPORTED, errnum, "serapis-box at %s", path);
+	if (!S_ISREG(st.st_mode)) return sp_fail(err, SP_E_UNSUPPORTED, 0, "%s is not a program; name serapis-box with --box-path", path);
+	if (statvfs(path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
+		return sp_fail(err, SP_E_UNSUPPORTED, 0,
+		        "serapis-box at %s is on a file system that is mounted noexec; mount -o remount,exec it, or put the program "
+		        "elsewhere",
+		        path);
+	return sp_fail(err, SP_E_UNSUPPORTED, 0, "serapis-box at %s may not be executed by this user; chmod 755 %s", path, path);
+}
+
 int sp_starter_find_box(const char *given, struct sp_err *err)
 {
 	static const char *const beside[] = {"", "../box/", "../libexec/serapis/"};
 	char exe[2048], path[4096];
 	int fd;
 
-	if (given) {
-		if ((fd = open_program(given)) < 0)
-			return sp_fail(err, SP_E_UNSUPPORTED, errno, "serapis-box cannot be started: %.120s", given);
-		return fd;
-	}
+	if (given) return (fd = open_program(given)) < 0 ? fail_program(given, errno, err) : fd;
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
 	if (n > 0) {
 		exe[n] = '\0';
@@ -83,7 +96,8 @@ int sp_starter_find_box(const char *given, struct sp_err *err)
 			return fd;
 		p += len + (p[len] == ':');
 	}
-	return sp_fail(err, SP_E_UNSUPPORTED, 0, "serapis-box was not found beside this program, in %s or in PATH", SP_LIBEXECDIR);
+	return sp_fail(err, SP_E_UNSUPPORTED, 0,
+	        "serapis-box was not found beside this program, in %s or in PATH; install it, or name it with --box-path", SP_LIBEXECDIR);
 }
 
 static void starter_main(struct starter *s) SP_NORETURN;
@@ -335,7 +349,8 @@ static void starter_main(struct starter *s)
 	s->box = 5;
 	if (fcntl(4, F_SETFD, FD_CLOEXEC) || fcntl(5, F_SETFD, FD_CLOEXEC)) _exit(1);
 	close(3);
-	close_range(6, ~0u, 0);
+	closefrom(
+	        6); /* and not close_range(2): on a kernel without that, our end of the service's socket would keep us waiting for ourselves */
 
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);

@@ -47,7 +47,8 @@ struct sp_workspace {
 enum sp_stream { SP_STDOUT = 0, SP_STDERR = 1 };
 
 struct sp_step {
-	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH of env, inside the container */
+	const char *const *argv; /* NULL-terminated; argv[0] is looked up in `path`, inside the container */
+	const char *path; /* directories with colons between them; NULL: PATH of env */
 	const char *const *env; /* NULL-terminated NAME=value; the whole environment */
 	const char *cwd; /* "/box" */
 	const char *stdin_data; /* NULL: end of file at once */

@@ -116,4 +116,6 @@ static struct sp_store *sqlite_open(const char *rest, bool *beside, struct sp_er
 	return NULL;
 }
 
-const struct sp_store_driver sp_store_sqlite = {.scheme = "sqlite", .open = sqlite_open};
+static int sqlite_look(const char *rest, struct sp_err *err) { return strcmp(rest, ":memory:") == 0 ? 0 : sp_sqlite_file_look(rest, err); }
+
+const struct sp_store_driver sp_store_sqlite = {.scheme = "sqlite", .open = sqlite_open, .look = sqlite_look};

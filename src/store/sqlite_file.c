@@ -58,11 +58,17 @@ static int refuse_network_fs(const char *dir, struct sp_err *err)
 	        dir, name);
 }
 
+static char *parent_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? sp_memdup0(path, slash == path ? 1 : (size_t)(slash - path)) : sp_strdup(".");
+}
+
 /* The one name of the file, whatever links lead to it: two names would be two locks. */
 static int canonical(const char *given, char **dir, char **path, struct sp_err *err)
 {
 	const char *slash = strrchr(given, '/'), *base = slash ? slash + 1 : given;
-	sp_autofree char *parent = slash ? sp_memdup0(given, slash == given ? 1 : (size_t)(slash - given)) : sp_strdup(".");
+	sp_autofree char *parent = parent_of(given);
 
 	if (!*base) return sp_fail(err, SP_E_INVALID, 0, "\"%s\" is not the path of a database file", given);
 	struct sp_err why;
@@ -137,11 +143,52 @@ static int make_file(const char *dir, const char *path, struct sp_err *err)
 	return 0;
 }
 
+/* 0 when this user may write to it, or when something else than a right is in the way, which will show when it is tried. */
+static int may_write(const char *path, int *why)
+{
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0) return 0;
+	*why = errno;
+	return *why == EROFS || *why == EACCES || *why == EPERM ? -1 : 0;
+}
+
+int sp_sqlite_file_look(const char *given, struct sp_err *err)
+{
+	sp_autofree char *dir = parent_of(given);
+	unsigned uid = (unsigned)geteuid();
+	struct stat st;
+	int why;
+
+	bool there = stat(dir, &st) == 0;
+	while (stat(dir, &st) != 0 && strcmp(dir, "/") != 0 && strcmp(dir, ".") != 0) { /* what is not there would be made in what is */
+		char *up = parent_of(dir);
+		free(dir);
+		dir = up;
+	}
+	if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) return 0; /* making it will tell */
+	if (refuse_network_fs(dir, err) != 0) return -1;
+	bool closed = may_write(dir, &why) != 0;
+	if (!closed && (stat(given, &st) != 0 || may_write(given, &why) == 0)) return 0;
+	const char *what = closed ? "directory" : "database", *path = closed ? dir : given;
+	if (why == EROFS)
+		return sp_fail(err, SP_E_IO, 0,
+		        "the %s %s is on a file system that is mounted read-only; name another place with --store sqlite:PATH", what, path);
+	if (!there)
+		return sp_fail(err, SP_E_IO, 0,
+		        "the database's directory is not there, and %s may not be written to by this user (id %u); make it as root "
+		        "(install -d -o %u "
+		        "DIRECTORY), or name another place with --store sqlite:PATH",
+		        dir, uid, uid);
+	return sp_fail(err, SP_E_IO, 0,
+	        "the %s %s may not be written to by this user (id %u); chown %u %s, or name another place with --store sqlite:PATH", what,
+	        path, uid, uid, path);
+}
+
 int sp_sqlite_file_prepare(const char *given, bool beside, char **path, int *lock_fd, struct sp_err *err)
 {
 	sp_autofree char *dir = NULL, *full = NULL;
 	sp_autoclose int fd = -1;
 
+	if (sp_sqlite_file_look(given, err) != 0) return -1;
 	if (canonical(given, &dir, &full, err) != 0) return -1;
 	if (refuse_network_fs(dir, err) != 0) return -1;
 	if (take_lock(dir, full, beside, &fd, err) != 0) return -1;

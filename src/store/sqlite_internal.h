@@ -281,6 +281,8 @@ int sp_sqlite_check_schema(sqlite3 *db, const struct sp_migration *list, struct 
 
 /* sqlite_file.c */
 
+/* Whether a database could be here, for this user; makes nothing. What prepare begins with. */
+int sp_sqlite_file_look(const char *given, struct sp_err *err) SP_MUSTCHECK;
 /* Makes directory (0700) and file (0600), refuses network file systems, takes the lock. *path: canonical, free with free(); *lock_fd: the lock lives as long as it is open. What root makes in
  * somebody's directory is made that one's. beside: if another process has the lock, that is no error: *lock_fd is -1. */
 int sp_sqlite_file_prepare(const char *given, bool beside, char **path, int *lock_fd, struct sp_err *err) SP_MUSTCHECK;

@@ -20,7 +20,8 @@
 
 static const struct sp_store_driver *const drivers[] = {&sp_store_sqlite};
 
-static struct sp_store *open_url(const char *url, bool *beside, struct sp_err *err)
+/* The back-end of a URL, and in *rest what follows its colon; NULL + err. */
+static const struct sp_store_driver *driver_of(const char *url, const char **rest, struct sp_err *err)
 {
 	const char *colon = url ? strchr(url, ':') : NULL;
 
@@ -28,12 +29,21 @@ static struct sp_store *open_url(const char *url, bool *beside, struct sp_err *e
 		sp_fail(err, SP_E_INVALID, 0, "the store is a URL such as sqlite:/var/lib/serapis/serapis.db");
 		return NULL;
 	}
+	*rest = colon + 1;
 	for (size_t i = 0; i < SP_COUNT(drivers); i++)
 		if (strlen(drivers[i]->scheme) == (size_t)(colon - url) && memcmp(drivers[i]->scheme, url, (size_t)(colon - url)) == 0)
-			return drivers[i]->open(colon + 1, beside, err);
+			return drivers[i];
 	/* The scheme alone: the rest of a URL may hold a password. */
 	sp_fail(err, SP_E_INVALID, 0, "no store \"%.*s:\"; this program has sqlite:", colon - url > 32 ? 32 : (int)(colon - url), url);
 	return NULL;
+}
+
+static struct sp_store *open_url(const char *url, bool *beside, struct sp_err *err)
+{
+	const char *rest;
+	const struct sp_store_driver *d = driver_of(url, &rest, err);
+
+	return d ? d->open(rest, beside, err) : NULL;
 }
 
 struct sp_store *sp_store_open(const char *url, struct sp_err *err) { return open_url(url, NULL, err); }
@@ -43,6 +53,14 @@ struct sp_store *sp_store_open_beside(const char *url, bool *beside, struct sp_e
 	bool ignored;
 
 	return open_url(url, beside ? beside : &ignored, err);
+}
+
+int sp_store_look(const char *url, struct sp_err *err)
+{
+	const char *rest;
+	const struct sp_store_driver *d = driver_of(url, &rest, err);
+
+	return d ? d->look(rest, err) : -1;
 }
 
 void sp_store_close(struct sp_store *s)

@@ -153,6 +153,8 @@ struct sp_store *sp_store_open(const char *url, struct sp_err *err) SP_MUSTCHECK
 /* For the command line (users, keys, lists), which must work while the service runs: like sp_store_open(), but if another process has the database, it is opened beside that one: nothing is
  * migrated, no lease ends, and create, claim, release, finish and renew answer SP_E_CONFLICT. *beside says so; NULL if the caller does not mind. SP_E_UNSUPPORTED when the running process has another schema. */
 struct sp_store *sp_store_open_beside(const char *url, bool *beside, struct sp_err *err) SP_MUSTCHECK;
+/* Whether the store could be opened by this process, as far as that can be told without making, changing or locking anything. Errors as of open. */
+int sp_store_look(const char *url, struct sp_err *err) SP_MUSTCHECK;
 
 /* Checked wrappers: validate arguments, add context to errors, log slow calls. Callers use these, never ops. */
 int sp_store_create(struct sp_store *s, const struct sp_new_evaluation *in, enum sp_create_outcome *outcome, struct sp_evaluation *out,

@@ -43,20 +43,24 @@ static bool stage(struct sp_runtime *rt, int slot, struct sp_step *st, struct sp
 static void stages(struct sp_runtime *rt, int slot, const struct sp_request *r, struct sp_outcome *o)
 {
 	const struct sp_language *l = r->language;
-	char **env = sp_language_env(l, (const char *const *)r->env);
-	struct sp_step st = {.env = (const char *const *)env, .merge_output = r->merge_output};
+	sp_autofree const char **sources = sp_request_sources(r);
+	struct sp_step st = {.path = sp_language_path(l), .merge_output = r->merge_output};
 	bool go_on = true;
 
 	if (l->compile) {
-		char **argv = sp_language_argv(l->compile, r->entry, NULL);
+		char **argv = sp_language_argv(l->compile, sources, NULL), **env = sp_language_compile_env(l, (const char *const *)r->env);
 		st.argv = (const char *const *)argv;
+		st.env = (const char *const *)env;
 		st.limits = sp_limits_of_compile(&r->limits);
 		go_on = stage(rt, slot, &st, &o->compile, o);
 		sp_argv_free(argv);
+		sp_argv_free(env);
 	}
 	if (go_on) {
-		char **argv = sp_language_argv(l->run, r->entry, (const char *const *)r->args);
+		char **argv = sp_language_argv(l->run, sources, (const char *const *)r->args),
+		     **env = sp_language_env(l, (const char *const *)r->env);
 		st.argv = (const char *const *)argv;
+		st.env = (const char *const *)env;
 		st.limits = sp_limits_of_run(&r->limits, l->processes_extra);
 		if (r->has_stdin) {
 			st.stdin_data = r->stdin_.p ? r->stdin_.p : "";
@@ -64,8 +68,8 @@ static void stages(struct sp_runtime *rt, int slot, const struct sp_request *r, 
 		}
 		stage(rt, slot, &st, &o->run, o);
 		sp_argv_free(argv);
+		sp_argv_free(env);
 	}
-	sp_argv_free(env);
 }
 
 void sp_run_evaluation(struct sp_runtime *runtime, int slot, const struct sp_request *request, struct sp_outcome *out)

@@ -267,19 +267,25 @@ def run_bare(program):
             # The private directory is /box, what lies beside it is /tmp.
             return program.cleaned(data.replace(box.encode(), b"/box").replace(base.encode() + b"/", b"/tmp/"))
 
-        def private(word):
-            return word.replace("{entry}", program.entry).replace("/tmp/", base + "/")
+        def private(command):
+            """What src/core/language.c makes of a definition's command."""
+            endings = tuple(language.get("sources", [pathlib.PurePath(language["source"]).suffix]))
+            sources = [program.entry, *(f for f in program.files() if f != program.entry and f.endswith(endings) and pathlib.PurePath(f).name not in endings)]
+            sources = ["./" + f if f[0] in "-@" else f for f in sources]
+            directory = "./" + os.path.dirname(program.entry)
+            words = [w for word in command for w in (sources if word == "{sources}" else [word.replace("{entry}", program.entry).replace("{directory}", directory)])]
+            return [w.replace("/tmp/", base + "/") for w in words]
 
         if "compile" in language:
             # A compiler may use more than the program's limits; the file size is the tree's in both.
-            status, out, err, _ = execute(launcher(DEFAULTS, env) + [private(w) for w in language["compile"]], box, None, True, 60, 1 << 30)
+            status, out, err, _ = execute(launcher(DEFAULTS, env) + private(language["compile"]), box, None, True, 60, 1 << 30)
             result.compile_output = mapped(out + err)
             if status != 0:
                 result.compiled, result.verdict = False, "compile_error"
                 result.set_status(status)
                 return result
         # A name is found by the PATH that a program has in the service, so that it is the same binary under the same name.
-        argv = [private(w) for w in language["run"]]
+        argv = private(language["run"])
         env.update(program.spec.get("env", {}))
         limit = program.limits["output_bytes"]
         # A program that the service stops for its cpu time runs into the wall here: it does nothing but spin.

@@ -76,6 +76,16 @@ def test_what_the_program_sees(server):
     assert e["output"].splitlines() == ['["--fast", "a b", ""]', '"2"', "[0, 1, 2, 255]", '"a\\nb"']
 
 
+@pytest.mark.parametrize("language,code", [
+    ("ruby", "print ENV['PATH']"), ("python", "import os; print(os.environ['PATH'], end='')"), ("node", "process.stdout.write(process.env.PATH)"), ("bash", "printf %s $PATH"),
+    ("c", '#include <stdio.h>\n#include <stdlib.h>\nint main(void) { fputs(getenv("PATH"), stdout); }')])
+@pytest.mark.parametrize("path", ["/nowhere", ""])
+def test_a_path_of_the_programs_own(server, language, code, path):
+    """It hides neither the interpreter nor the compiler (nor the parts that that starts): they are found by the definition's, the program sees its own."""
+    e = ok(server.eval(language, code=code, env={"PATH": path}))
+    assert (e["status"], e["verdict"], e["output"]) == ("finished", "ok", path), e
+
+
 @pytest.mark.parametrize("stdin,seen", [({}, '""'), ({"stdin": ""}, '""'), ({"stdin": "x"}, '"x"'), ({"stdin": ["x", "y"]}, '"x\\ny\\n"'), ({"stdin": []}, '""')])
 def test_stdin(server, stdin, seen):
     assert ok(server.eval("ruby", code="p STDIN.read", **stdin))["output"] == seen + "\n"

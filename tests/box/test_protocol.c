@@ -212,7 +212,8 @@ static void broken_specs(void **state)
 	refused_spec("SPX1\1\0\0\0\1\1\0\0a\0/\0", 16, "the spec has too many environment variables");
 	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0", 14, "the spec ends inside a string");
 	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0/", 15, "the spec ends inside a string");
-	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0/\0x", 17, "the spec has bytes after its last string");
+	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0/\0x", 17, "the spec ends inside a string");
+	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0/\0/bin\0x", 22, "the spec has bytes after its last string");
 	refused_spec("SPX1\1\0\0\0\0\0\0\0a\0rel\0", 18, "the working directory is not absolute");
 	refused_spec("SPX1\1\0\0\0\0\0\0\0\0/\0", 15, "the program's name is empty");
 	refused_spec("SPX1\1\0\0\0\1\0\0\0a\0NOVALUE\0/\0", 24, "an environment entry is not NAME=value");
@@ -483,9 +484,9 @@ static void control_ends(uint32_t slots, const char *text)
 
 static void hello_is_checked(void **state)
 {
-	control_ends(0, "0 slots: the policy allows 1 to 4");
-	control_ends(5, "5 slots: the policy allows 1 to 4");
-	control_ends(UINT32_MAX, "4294967295 slots: the policy allows 1 to 4");
+	control_ends(0, "0 slots: the policy allows 1 to 4; set slots to what it allows, or raise its slots_max");
+	control_ends(5, "5 slots: the policy allows 1 to 4; set slots to what it allows, or raise its slots_max");
+	control_ends(UINT32_MAX, "4294967295 slots: the policy allows 1 to 4; set slots to what it allows, or raise its slots_max");
 }
 
 static void a_second_hello_ends_the_box(void **state)

@@ -173,13 +173,15 @@ static void program(const struct sp_box_step *s, const int *fds, unsigned nfds, 
 	setsid();
 	must(get(&p, 4) == SP_BOX_SPEC_MAGIC, "spec magic");
 	uint32_t argc = get(&p, 4), envc = get(&p, 4);
+	const char *end = (const char *)p + size - 12;
 	char **argv = list, **env = list + argc + 1;
 	/* exec wants pointers to char and does not write. */
 	for (uint32_t i = 0; i < argc; i++, p += strlen((const char *)p) + 1) argv[i] = (char *)(uintptr_t)p;
 	argv[argc] = NULL;
 	for (uint32_t i = 0; i < envc; i++, p += strlen((const char *)p) + 1) env[i] = (char *)(uintptr_t)p;
 	env[envc] = NULL;
-	const char *wd = (const char *)p;
+	const char *wd = (const char *)p, *path = wd + strlen(wd) + 1;
+	if (path < end) must(setenv("PATH", path, 1) == 0, "setenv"); /* what execvpe looks at */
 	snprintf(cwd, sizeof cwd, "%s%s", strncmp(wd, "/box", 4) == 0 ? tree : "", strncmp(wd, "/box", 4) == 0 ? wd + 4 : wd);
 	int in = nfds > 1 ? fds[1] : open("/dev/null", O_RDONLY | O_CLOEXEC);
 	must(chdir(cwd) == 0 && dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2, cwd);

@@ -130,6 +130,17 @@ static void environment(void **state)
 	k.step.env = (const char *const[]){"PATH=/nowhere:/usr/bin:/bin", NULL};
 	kit_run(&k, "sh", "-c", "echo $PATH");
 	assert_out(&k, SP_STDOUT, "/nowhere:/usr/bin:/bin\n");
+
+	/* Or in the path that is given, which the program does not see. */
+	k.step.path = "/nowhere:/usr/bin:/bin";
+	k.step.env = (const char *const[]){"PATH=/of-its-own", NULL};
+	kit_run(&k, "sh", "-c", "echo $PATH");
+	assert_out(&k, SP_STDOUT, "/of-its-own\n");
+	k.step.path = "/nowhere";
+	k.step.env = (const char *const[]){"PATH=/usr/bin:/bin", NULL};
+	assert_int_equal(kit_try(&k, "sh", "-c", "echo $PATH"), -1);
+	assert_int_equal(k.err.code, SP_E_INVALID);
+	assert_int_equal(k.err.errnum, ENOENT);
 	kit_end(&k);
 }
 

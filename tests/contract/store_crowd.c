@@ -15,7 +15,7 @@ struct member {
 	int number, wins;
 	struct crowd *crowd;
 	bool winner[ALL];
-	char failed[300];
+	char failed[600];
 };
 struct crowd {
 	struct sp_store *s;

@@ -39,6 +39,12 @@ def test_several_files(command, tmp_path):
     assert serapis(*command, main, other).stdout == "42\n"
 
 
+def test_several_files_of_a_compiler(command, tmp_path):
+    main = write(tmp_path, "main.c", "int half(int); int main(void) { return half(42); }")
+    half = write(tmp_path, "half.c", "int half(int n) { return n / 2; }")
+    assert serapis(*command, main, half).returncode == 21
+
+
 def test_a_signal_is_128_and_its_number(command, tmp_path):
     r = serapis(*command, write(tmp_path, "p.rb", "Process.kill(:KILL, $$); sleep"))
     assert r.returncode == 137 and r.stderr.startswith("serapis: signal: ")
@@ -136,7 +142,7 @@ def test_doctor_finds_this_host_ready():
 def test_doctor_says_what_is_missing(tmp_path):
     (tmp_path / "klingon.yaml").write_text('id: klingon\nname: Klingon\naliases: []\nsource: main.tlh\nroot: host\nrun: [klingon, "{entry}"]\nversion: {command: [klingon, --version], pattern: "([0-9]+)"}\nmemory_min: 1MiB\n')
     r = serapis("doctor", "--languages-dir", str(tmp_path))
-    assert r.returncode == 1 and "note    language klingon" in r.stdout and "missing languages: none of the 1 that are defined can be run" in r.stdout
+    assert r.returncode == 1 and "note    language klingon  there is no klingon where programs look for it; " in r.stdout and "missing languages         none of the 1 that are defined can be run; " in r.stdout
 
 
 @pytest.mark.parametrize("args", [["--help"], ["serve", "--help"], ["run", "--help"], ["eval", "--help"], ["doctor", "--help"], ["config", "--help"], ["--version"]])

@@ -107,7 +107,18 @@ static void refused(void **state)
 	        {"id: aa\nname: A\nsource: m\nrun: sh -c x\n", NULL, "aa.yaml:4: run: must be a list"},
 	        {"id: aa\nname: A\nsource: m\nrun: []\n", NULL, "aa.yaml:4: run: must be a list"},
 	        {"id: aa\nname: A\nsource: m\nrun: [x]\n", NULL, "aa.yaml:4: run: must name the source with {entry}"},
-	        {"id: aa\nname: A\nsource: m\nrun: [x]\ncompile: [c]\n", NULL, "aa.yaml:5: compile: must name the source with {entry}"},
+	        {"id: aa\nname: A\nsource: m\nrun: [x]\ncompile: [c]\n", NULL,
+	                "aa.yaml:5: compile: must name the source with {entry}, {sources} or {directory}"},
+	        {AA "compile: [cc, \"x{sources}\"]\n", NULL, "aa.yaml:6: compile: {sources} must be an element of its own"},
+	        {"id: aa\nname: A\nsource: m\nrun: [x, \"{sources}\"]\n", NULL, "aa.yaml:4: run: {sources} is for compile alone"},
+	        {AA "sources: [.c]\n", NULL, "aa.yaml:6: sources: has no use without {sources} in compile"},
+	        {AA "compile: [cc, \"{sources}\"]\nsources: [c]\n", NULL, "aa.yaml:7: sources: \"c\" is no ending of a file's name"},
+	        {AA "compile: [cc, \"{sources}\"]\nsources: [.c, a/.d]\n", NULL, "aa.yaml:7: sources: \"a/.d\" is no ending"},
+	        {AA "compile: [cc, \"{sources}\"]\nsources: [.]\n", NULL, "aa.yaml:7: sources: \".\" is no ending"},
+	        {AA "compile: [cc, \"{sources}\"]\nsources: [.abcdefghijklmnop]\n", NULL, "is no ending"},
+	        {AA "compile: [cc, \"{sources}\"]\nsources: []\n", NULL, "aa.yaml:7: sources: must be a list"},
+	        {AA "package: [a]\n", NULL, "aa.yaml:6: package: must be text"},
+	        {AA "package: \"a; rm\"\n", NULL, "aa.yaml:6: package: must be names of Debian packages"},
 	        {"id: aa\nname: A\nsource: m\nrun: [a, \"{entry}\"]\nversion: x\n", NULL, "aa.yaml:5: version: must be {command"},
 	        {"id: aa\nname: A\nsource: m\nrun: [a, \"{entry}\"]\nversion:\n  command: [a]\n", NULL,
 	                "aa.yaml:5: version: pattern must be text"},
@@ -154,21 +165,69 @@ static void no_directory(void **state)
 	assert_contains(err.msg, "has no *.yaml");
 }
 
+#define W(text) ((char *)(uintptr_t)(text))
+
+static void assert_words(char **v, const char *const *want)
+{
+	for (; *want; want++, v++) {
+		assert_non_null(*v);
+		assert_string_equal(*v, *want);
+	}
+	assert_null(*v);
+}
+
 static void argv(void **state)
 {
-	char *tmpl[] = {(char *)(uintptr_t) "x", (char *)(uintptr_t) "{entry}", (char *)(uintptr_t) "--in={entry}:{entry}",
-	        (char *)(uintptr_t) "{entr}", (char *)(uintptr_t) "", NULL};
-	const char *args[] = {"{entry}", "b c", NULL};
-	char **v = sp_language_argv(tmpl, "a b.js", args);
+	char *tmpl[] = {W("x"), W("{entry}"), W("--in={entry}:{entry}"), W("{entr}"), W("{{entry}}"), W(""), NULL};
+	const char *args[] = {"{entry}", "b c", NULL}, *sources[] = {"a b.js", NULL};
+	char **v = sp_language_argv(tmpl, sources, args);
 
 	/* The request's own arguments are left alone. */
-	const char *want[] = {"x", "a b.js", "--in=a b.js:a b.js", "{entr}", "", "{entry}", "b c"};
-	for (size_t i = 0; i < SP_COUNT(want); i++) assert_string_equal(v[i], want[i]);
-	assert_null(v[SP_COUNT(want)]);
+	assert_words(v, (const char *[]){"x", "a b.js", "--in=a b.js:a b.js", "{entr}", "{a b.js}", "", "{entry}", "b c", NULL});
 	sp_argv_free(v);
-	v = sp_language_argv(tmpl, "", NULL);
+	v = sp_language_argv(tmpl, (const char *[]){"", NULL}, NULL);
 	assert_string_equal(v[2], "--in=:");
 	sp_argv_free(v);
+}
+
+static void several_sources(void **state)
+{
+	char *tmpl[] = {W("cc"), W("{sources}"), W("-C{directory}"), W("{entry}"), W("-lm"), W("{sources}"), NULL};
+	const char *sources[] = {"lib/m {directory}.c", "{sources}", "b.c", NULL};
+	char **v = sp_language_argv(tmpl, sources, NULL);
+
+	/* What a path reads like is of no account. */
+	assert_words(v, (const char *[]){"cc", "lib/m {directory}.c", "{sources}", "b.c", "-C./lib", "lib/m {directory}.c", "-lm",
+	                        "lib/m {directory}.c", "{sources}", "b.c", NULL});
+	sp_argv_free(v);
+	/* Neither an option nor a file of more arguments. */
+	v = sp_language_argv(tmpl, (const char *[]){"@list.c", "-fplugin=x.c", "a/-b.c", NULL}, NULL);
+	assert_words(v, (const char *[]){"cc", "./@list.c", "./-fplugin=x.c", "a/-b.c", "-C./", "./@list.c", "-lm", "./@list.c",
+	                        "./-fplugin=x.c", "a/-b.c", NULL});
+	sp_argv_free(v);
+}
+
+static void which_are_sources(void **state)
+{
+	struct sp_err err = {0};
+	put("aa.yaml", AA "compile: [cc, \"{sources}\"]\n");
+	put("bb.yaml", BB "compile: [cc, \"{sources}\"]\nsources: [.c, .c++, .tar.gz]\n");
+	struct sp_languages *ls = sp_languages_load(dir, &err);
+	if (!ls) fail_msg("%s", err.msg);
+	const struct sp_language *a = &ls->list[0], *b = &ls->list[1];
+
+	assert_true(sp_language_takes_sources(a));
+	assert_true(sp_language_is_source(a, "main.aa"));
+	assert_true(sp_language_is_source(a, "x/y.b.aa"));
+	assert_false(sp_language_is_source(a, ".aa")); /* a name, and no ending */
+	assert_false(sp_language_is_source(a, "x/.aa"));
+	assert_false(sp_language_is_source(a, "aa"));
+	assert_false(sp_language_is_source(a, "x.aab"));
+	assert_false(sp_language_is_source(a, "x.AA"));
+	assert_true(sp_language_is_source(b, "x.c++"));
+	assert_true(sp_language_is_source(b, "x.tar.gz"));
+	assert_false(sp_language_is_source(b, "x.bb"));
+	sp_languages_free(ls);
 }
 
 static void env(void **state)
@@ -184,6 +243,28 @@ static void env(void **state)
 	assert_null(v[SP_COUNT(want)]);
 	sp_argv_free(v);
 	sp_argv_free(NULL);
+	assert_string_equal(sp_language_path(&l), "/usr/local/bin:/usr/bin:/bin");
+}
+
+/* The request's PATH is the program's. */
+static void paths(void **state)
+{
+	char *own[] = {W("A=1"), W("PATH=/opt/bin"), NULL};
+	struct sp_language l = test_language();
+	const char *extra[] = {"PATH=/nowhere", "B=2", NULL};
+
+	l.env = own;
+	assert_string_equal(sp_language_path(&l), "/opt/bin");
+	char **v = sp_language_env(&l, extra);
+	assert_words(v, (const char *[]){"PATH=/nowhere", "HOME=/box", "LANG=C.UTF-8", "TMPDIR=/tmp", "A=1", "B=2", NULL});
+	sp_argv_free(v);
+	v = sp_language_compile_env(&l, extra);
+	assert_words(v, (const char *[]){"PATH=/opt/bin", "HOME=/box", "LANG=C.UTF-8", "TMPDIR=/tmp", "A=1", "B=2", NULL});
+	sp_argv_free(v);
+	l.env = NULL;
+	v = sp_language_compile_env(&l, extra);
+	assert_string_equal(v[0], "PATH=/usr/local/bin:/usr/bin:/bin");
+	sp_argv_free(v);
 }
 
 static void limits_of_stages(void **state)
@@ -234,6 +315,9 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(refused, fresh, gone),
 	        cmocka_unit_test_setup_teardown(no_directory, fresh, gone),
 	        cmocka_unit_test(argv),
+	        cmocka_unit_test(several_sources),
+	        cmocka_unit_test_setup_teardown(which_are_sources, fresh, gone),
+	        cmocka_unit_test(paths),
 	        cmocka_unit_test(env),
 	        cmocka_unit_test(limits_of_stages),
 	        cmocka_unit_test(path_order),

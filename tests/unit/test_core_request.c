@@ -339,6 +339,53 @@ static void files_need_room(void **state)
 	json_decref(b);
 }
 
+/* ---- what a compiler of several files is given ---- */
+
+/* `code` and n files of the language, with names of so many bytes. */
+static json_t *sources(size_t n, int len)
+{
+	json_t *a = json_array();
+	for (size_t i = 0; i < n; i++) {
+		char name[512];
+		int dir = len > 255 ? 101 : 0; /* no part of a path may be longer than 255 bytes */
+		snprintf(name, sizeof(name), "%0*d%s%0*zu.c", dir ? dir - 1 : 0, 0, dir ? "/" : "", len - dir - 2, i);
+		json_array_append_new(a, file_of(name, json_string("")));
+	}
+	json_array_append_new(a, file_of("notes.txt", json_string("")));
+	return json_pack("{s:s, s:s, s:o}", "code", "", "entry", "main", "files", a);
+}
+
+static void several_sources(void **state)
+{
+	static char *cc[] = {(char *)(uintptr_t) "cc", (char *)(uintptr_t) "{sources}", NULL},
+	            *endings[] = {(char *)(uintptr_t) ".c", NULL};
+	struct sp_language before = lang;
+	int64_t files_before = cfg.bounds.files;
+	struct sp_request r;
+
+	lang.compile = cc;
+	lang.sources = endings;
+	cfg.bounds.files = 4096;
+	accept("{'entry':'b.c','files':[{'path':'a.c','content':''},{'path':'b.c','content':''},{'path':'b.h','content':''},{'path':'d/"
+	       "c.c',"
+	       "'content':''}]}",
+	        &r);
+	sp_autofree const char **all = sp_request_sources(&r);
+	assert_string_equal(all[0], "b.c");
+	assert_string_equal(all[1], "a.c");
+	assert_string_equal(all[2], "d/c.c");
+	assert_null(all[3]);
+	sp_request_fini(&r);
+
+	/* The entry counts, whatever it is called, and other files do not. */
+	bound(sources(899, 10), sources(900, 10), "/files", 901, 900,
+	        "files has 901 files for the compiler of lang; one command takes at most 900");
+	bound(sources(800, 327), sources(802, 327), "/files", 802 * 327 + 4, 256 << 10,
+	        "files has 262258 bytes of names for the compiler of lang; one");
+	lang = before;
+	cfg.bounds.files = files_before;
+}
+
 /* ---- all problems at once ---- */
 
 static void all_at_once(void **state)
@@ -680,6 +727,7 @@ int main(void)
 	        cmocka_unit_test(path_lengths),
 	        cmocka_unit_test(reference_length),
 	        cmocka_unit_test(files_need_room),
+	        cmocka_unit_test(several_sources),
 	        cmocka_unit_test(all_at_once),
 	        cmocka_unit_test(long_names_stay_text),
 	        cmocka_unit_test(simplest),
