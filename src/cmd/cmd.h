@@ -16,12 +16,16 @@ int sp_cmd_eval(int argc, char **argv);
 int sp_cmd_run(int argc, char **argv);
 int sp_cmd_doctor(int argc, char **argv);
 int sp_cmd_config(int argc, char **argv);
+int sp_cmd_user(int argc, char **argv);
+int sp_cmd_key(int argc, char **argv);
+int sp_cmd_languages(int argc, char **argv);
+int sp_cmd_migrate(int argc, char **argv);
 
 /*
  * Options shared by the commands that read the configuration: --config FILE and one flag for each configuration key (--http-listen ADDR). Each is consumed from the
  * argument list and collected; what remains is the command's own.
  */
-#define SP_CMD_SETTINGS_MAX 64
+#define SP_CMD_SETTINGS_MAX 96
 struct sp_cmd_settings {
 	const char *file;
 	struct sp_setting list[SP_CMD_SETTINGS_MAX];
@@ -39,8 +43,11 @@ struct sp_runtime_options sp_cmd_runtime_options(const struct sp_config *cfg);
 /* Whom the service becomes after its start: *pw, valid until the next call, or NULL when it stays who it is. -1: there is no such user. */
 int sp_cmd_find_user(const struct sp_config *cfg, const struct passwd **pw, struct sp_err *err) SP_MUSTCHECK;
 int sp_cmd_become_user(const struct passwd *pw, struct sp_err *err) SP_MUSTCHECK;
+void sp_cmd_set_log_level(const struct sp_config *cfg);
 /* "serapis: text" on stderr. */
 void sp_cmd_complain(const char *fmt, ...) SP_PRINTF(1, 2);
+/* Tells systemd (a unit of Type=notify) of a change of state: "READY=1", "STOPPING=1". Without a NOTIFY_SOCKET nothing happens, and nothing ever fails for it. */
+void sp_cmd_notify(const char *state);
 /* Prints how every configuration key is written as a flag, for --help. */
 void sp_cmd_print_config_help(void);
 
