@@ -139,7 +139,8 @@ int sp_http_listen(const char *address, int *port, struct sp_err *err)
 		if (why == EADDRINUSE) {
 			char who[96];
 			whose_port((unsigned)strtol(service, NULL, 10), who, sizeof(who));
-			sp_fail(err, SP_E_CONFLICT, 0, "%s is taken%s; listen on another HOST:PORT (port 0: any free one)", address, who);
+			sp_fail(err, SP_E_CONFLICT, 0, "%s is taken%s; listen on another HOST:PORT (--http-listen, port 0: any free one)",
+			        address, who);
 		} else {
 			fail_listen(address, service, why, err);
 		}

@@ -594,14 +594,14 @@ def test_a_port_that_is_taken(sound):
     with socket.create_server(("127.0.0.1", 0)) as s:
         address = "127.0.0.1:%d" % s.getsockname()[1]
         who = pathlib.Path("/proc/self/comm").read_text().strip()
-        lacks(sound, "listen", f"{address} is taken by {who} (pid {os.getpid()})", "listen on another HOST:PORT (port 0: any free one)", "--http-listen", address)
+        lacks(sound, "listen", f"{address} is taken by {who} (pid {os.getpid()})", "listen on another HOST:PORT (--http-listen, port 0: any free one)", "--http-listen", address)
 
 
 def test_a_port_of_metrics_that_is_taken(sound):
     with socket.create_server(("127.0.0.1", 0)) as s:
         address = "127.0.0.1:%d" % s.getsockname()[1]
         who = pathlib.Path("/proc/self/comm").read_text().strip()
-        lacks(sound, "listen", f"http.metrics_listen: {address} is taken by {who} (pid {os.getpid()})", "listen on another HOST:PORT (port 0: any free one)", "--http-metrics-listen", address)
+        lacks(sound, "listen", f"http.metrics_listen: {address} is taken by {who} (pid {os.getpid()})", "listen on another HOST:PORT (--http-listen, port 0: any free one)", "--http-metrics-listen", address)
 
 
 def test_a_port_that_serapis_has(server, sound):
