@@ -102,16 +102,16 @@ static void hello(void)
 	unsigned n = m.u.hello.slots;
 	if (n > sp_the_box.b->policy->slots_max && sp_box_single() && !sp_the_box.b->unsafe_rootless)
 		sp_die(SP_BOX_E_HOST, 0,
-		        "%u slots would all have the same user id, so that programs could reach each other (one slot can be had, and more "
-		        "with "
-		        "unsafe_rootless in the policy): %s",
+		        "%u slots would all have the same user id, so that programs could reach each other "
+		        "(one slot can be had, and more with unsafe_rootless in the policy): %s",
 		        n, sp_the_box.b->ids->why);
 	if (n < 1 || n > sp_the_box.b->policy->slots_max)
 		sp_die(SP_BOX_E_REQUEST, 0, "%u slots: the policy allows 1 to %u; set slots to what it allows, or raise its slots_max", n,
 		        sp_the_box.b->policy->slots_max);
 
 	struct sp_err err;
-	if (sp_host_open_files(n, &err) < 0 || sp_host_namespaces(sp_the_box.b->limits, n, &err) < 0) sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
+	if (sp_host_open_files(n, &err) < 0 || sp_host_namespaces(sp_the_box.b->limits, n, &err) < 0)
+		sp_die(SP_BOX_E_HOST, 0, "%s", err.msg);
 
 	sp_the_box.nslots = n;
 	sp_the_box.instances =

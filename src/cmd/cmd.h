@@ -38,12 +38,12 @@ int sp_cmd_take_setting(int argc, char **argv, int *i, struct sp_cmd_settings *o
 int sp_cmd_take_value(int argc, char **argv, int *i, const char *name, const char **value);
 /* Loads the configuration and sets up logging with it; prints the reason and returns -1 if it cannot. */
 int sp_cmd_load(const struct sp_cmd_settings *settings, struct sp_config *cfg);
-void sp_cmd_set_log_level(const struct sp_config *cfg);
 /* How the runtime is opened for this configuration; slots filled in where it says "one a core". Borrows from cfg. */
 struct sp_runtime_options sp_cmd_runtime_options(const struct sp_config *cfg);
 /* Whom the service becomes after its start: *pw, valid until the next call, or NULL when it stays who it is. -1: there is no such user. */
 int sp_cmd_find_user(const struct sp_config *cfg, const struct passwd **pw, struct sp_err *err) SP_MUSTCHECK;
 int sp_cmd_become_user(const struct passwd *pw, struct sp_err *err) SP_MUSTCHECK;
+void sp_cmd_set_log_level(const struct sp_config *cfg);
 /* "serapis: text" on stderr. */
 void sp_cmd_complain(const char *fmt, ...) SP_PRINTF(1, 2);
 /* Tells systemd (a unit of Type=notify) of a change of state: "READY=1", "STOPPING=1". Without a NOTIFY_SOCKET nothing happens, and nothing ever fails for it. */

@@ -73,14 +73,6 @@ int sp_cmd_load(const struct sp_cmd_settings *settings, struct sp_config *cfg)
 	return 0;
 }
 
-void sp_cmd_set_log_level(const struct sp_config *cfg)
-{
-	enum sp_log_level level;
-
-	/* The table of settings takes no other names. */
-	if (sp_log_level_parse(cfg->log_level, &level)) sp_log_set_level(level);
-}
-
 struct sp_runtime_options sp_cmd_runtime_options(const struct sp_config *cfg)
 {
 	struct sp_runtime_options ro = {
@@ -111,6 +103,14 @@ int sp_cmd_become_user(const struct passwd *pw, struct sp_err *err)
 	        setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
 		return sp_fail(err, SP_E_IO, errno, "become user %s", pw->pw_name);
 	return 0;
+}
+
+void sp_cmd_set_log_level(const struct sp_config *cfg)
+{
+	enum sp_log_level level;
+
+	/* The table of settings takes no other names. */
+	if (sp_log_level_parse(cfg->log_level, &level)) sp_log_set_level(level);
 }
 
 void sp_cmd_print_config_help(void)

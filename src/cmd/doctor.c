@@ -186,6 +186,10 @@ static bool made_by_root(const struct sp_config *cfg)
 
 static int look_at_store(const struct sp_config *cfg, struct sp_err *err) { return sp_store_look(cfg->store, err); }
 static int look_at_port(const struct sp_config *cfg, struct sp_err *err) { return sp_http_try_listen(cfg->http_listen, err); }
+static int look_at_metrics(const struct sp_config *cfg, struct sp_err *err)
+{
+	return sp_http_try_listen(cfg->http_metrics_listen, err) < 0 ? sp_wrap(err, "http.metrics_listen") : 0;
+}
 
 /* Asks as whom the service will be by then. */
 static int as_user(const struct passwd *pw, int (*ask)(const struct sp_config *cfg, struct sp_err *err), const struct sp_config *cfg,
@@ -208,6 +212,18 @@ static int as_user(const struct passwd *pw, int (*ask)(const struct sp_config *c
 	return n == 0 ? 0 : n == (ssize_t)sizeof *err ? -1 : sp_fail(err, SP_E_IO, 0, "the user %s cannot be tried", pw->pw_name);
 }
 
+static void check_address(const struct sp_config *cfg, const struct passwd *pw, const char *address,
+        int (*look)(const struct sp_config *cfg, struct sp_err *err))
+{
+	struct sp_err err = {0};
+
+	if (as_user(pw, look, cfg, &err) == 0)
+		say("ok", "listen", "%s is free", address);
+	else
+		/* A doctor is asked beside a service that runs. */
+		add(err.code == SP_E_CONFLICT && strstr(err.msg, " by serapis (pid ") ? "note" : "missing", "listen", err.msg);
+}
+
 static void check_service(const struct sp_config *cfg)
 {
 	const struct passwd *pw = NULL;
@@ -222,11 +238,8 @@ static void check_service(const struct sp_config *cfg)
 		add("missing", "store", err.msg);
 	else
 		say("ok", "store", "%.200s", cfg->store);
-	if (as_user(pw, look_at_port, cfg, &err) == 0)
-		say("ok", "listen", "%s is free", cfg->http_listen);
-	else
-		/* A doctor is asked beside a service that runs. */
-		add(err.code == SP_E_CONFLICT && strstr(err.msg, " by serapis (pid ") ? "note" : "missing", "listen", err.msg);
+	check_address(cfg, pw, cfg->http_listen, look_at_port);
+	if (cfg->http_metrics_listen[0]) check_address(cfg, pw, cfg->http_metrics_listen, look_at_metrics);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_max < (rlim_t)cfg->http_connections_max)
 		say("note", "connections",
 		        "the hard limit of open files is %lu, so that fewer connections than http.connections_max (%lld) are held; start "

@@ -106,14 +106,10 @@ static void whose_port(unsigned port, char *out, size_t n)
 static void fail_listen(const char *address, const char *port, int why, struct sp_err *err)
 {
 	if (why == EADDRNOTAVAIL)
-		sp_fail(err, SP_E_INVALID, 0, "this host has not the address of %s; choose one that it has with --http-listen HOST:PORT",
-		        address);
+		sp_fail(err, SP_E_INVALID, 0, "this host has not the address of %s; listen on one that it has", address);
 	else if (why == EACCES)
 		sp_fail(err, SP_E_IO, 0,
-		        "this user may not listen on port %s (net.ipv4.ip_unprivileged_port_start); choose a port above 1023 with "
-		        "--http-listen "
-		        "HOST:PORT",
-		        port);
+		        "this user may not listen on port %s (net.ipv4.ip_unprivileged_port_start); choose a port above 1023", port);
 	else
 		sp_fail(err, SP_E_IO, why, "listen on %s", address);
 }
@@ -143,7 +139,7 @@ int sp_http_listen(const char *address, int *port, struct sp_err *err)
 		if (why == EADDRINUSE) {
 			char who[96];
 			whose_port((unsigned)strtol(service, NULL, 10), who, sizeof(who));
-			sp_fail(err, SP_E_CONFLICT, 0, "%s is taken%s; choose another with --http-listen HOST:PORT (port 0: any free one)",
+			sp_fail(err, SP_E_CONFLICT, 0, "%s is taken%s; listen on another HOST:PORT (--http-listen, port 0: any free one)",
 			        address, who);
 		} else {
 			fail_listen(address, service, why, err);

@@ -38,21 +38,21 @@ static const struct sp_store_driver *driver_of(const char *url, const char **res
 	return NULL;
 }
 
-static struct sp_store *open_url(const char *url, bool *beside, struct sp_err *err)
+struct sp_store *sp_store_open(const char *url, struct sp_err *err)
 {
 	const char *rest;
 	const struct sp_store_driver *d = driver_of(url, &rest, err);
 
-	return d ? d->open(rest, beside, err) : NULL;
+	return d ? d->open(rest, NULL, err) : NULL;
 }
-
-struct sp_store *sp_store_open(const char *url, struct sp_err *err) { return open_url(url, NULL, err); }
 
 struct sp_store *sp_store_open_beside(const char *url, bool *beside, struct sp_err *err)
 {
 	bool ignored;
+	const char *rest;
+	const struct sp_store_driver *d = driver_of(url, &rest, err);
 
-	return open_url(url, beside ? beside : &ignored, err);
+	return d ? d->open(rest, beside ? beside : &ignored, err) : NULL;
 }
 
 int sp_store_look(const char *url, struct sp_err *err)

@@ -594,7 +594,14 @@ def test_a_port_that_is_taken(sound):
     with socket.create_server(("127.0.0.1", 0)) as s:
         address = "127.0.0.1:%d" % s.getsockname()[1]
         who = pathlib.Path("/proc/self/comm").read_text().strip()
-        lacks(sound, "listen", f"{address} is taken by {who} (pid {os.getpid()})", "choose another with --http-listen HOST:PORT (port 0: any free one)", "--http-listen", address)
+        lacks(sound, "listen", f"{address} is taken by {who} (pid {os.getpid()})", "listen on another HOST:PORT (--http-listen, port 0: any free one)", "--http-listen", address)
+
+
+def test_a_port_of_metrics_that_is_taken(sound):
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        address = "127.0.0.1:%d" % s.getsockname()[1]
+        who = pathlib.Path("/proc/self/comm").read_text().strip()
+        lacks(sound, "listen", f"http.metrics_listen: {address} is taken by {who} (pid {os.getpid()})", "listen on another HOST:PORT (--http-listen, port 0: any free one)", "--http-metrics-listen", address)
 
 
 def test_a_port_that_serapis_has(server, sound):
@@ -603,12 +610,12 @@ def test_a_port_that_serapis_has(server, sound):
 
 
 def test_a_port_of_root(sound):
-    lacks(sound, "listen", "this user may not listen on port 81 (net.ipv4.ip_unprivileged_port_start)", "choose a port above 1023 with --http-listen HOST:PORT",
+    lacks(sound, "listen", "this user may not listen on port 81 (net.ipv4.ip_unprivileged_port_start)", "choose a port above 1023",
           "--http-listen", "127.0.0.1:81", "--user", "nobody")
 
 
 def test_an_address_of_others(sound):
-    lacks(sound, "listen", "this host has not the address of 192.0.2.1:8080", "choose one that it has with --http-listen HOST:PORT", "--http-listen", "192.0.2.1:8080")
+    lacks(sound, "listen", "this host has not the address of 192.0.2.1:8080", "listen on one that it has", "--http-listen", "192.0.2.1:8080")
 
 
 ELSEWHERE = "or name another place with --store sqlite:PATH"
