@@ -12,7 +12,7 @@ mkdir -p "$vm"
 
 # What the guest needs: a kernel, systemd, the languages, and the libraries that the programs are linked with.
 packages=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,udev,dbus,procps,iproute2,kmod,ruby,nodejs,python3,gcc,libc6-dev,libjansson4,libyaml-0-2
-packages+=,libmicrohttpd12,libsqlite3-0,libcurl4,libseccomp2,libcmocka0,libsodium23,ca-certificates,uidmap,curl,python3-pytest,python3-requests
+packages+=,libmicrohttpd12,libsqlite3-0,libcurl4,libseccomp2,libcmocka0,libsodium23,ca-certificates,uidmap,curl,python3-pytest,python3-requests,python3-jsonschema
 if [ "$(cat "$vm/packages" 2>/dev/null)" != "$packages" ]; then
 	echo "vm-check: building a Debian below build-vm/ (once)"
 	rm -rf "$root" "$vm/packages"
@@ -28,7 +28,8 @@ rm -rf "$root/etc/serapis" "$root/var/lib/serapis"
 cp scripts/vm-guest.sh scripts/vm-unit.sh "$root/opt/serapis/"
 # The attack corpus finds the programs where a build tree has them.
 tree=$root/opt/serapis/tree
-mkdir -p "$tree/tests" "$tree/build/src/cmd" "$tree/build/src/box"
+mkdir -p "$tree/tests" "$tree/src/api" "$tree/build/src/cmd" "$tree/build/src/box"
+cp src/api/openapi.json "$tree/src/api/"
 cp -r tests/attack tests/support tests/conftest.py "$tree/tests/"
 cp -r share "$tree/"
 ln -s /usr/local/bin/serapis "$tree/build/src/cmd/serapis"

@@ -144,6 +144,17 @@ static void times(void **state)
 	/* Far from now there is nothing to look at. */
 	assert_int_equal(COUNT(.created_before_ms = 1), 0);
 	assert_int_equal(COUNT(.created_after_ms = (INT64_C(1) << 48) - 1), 0);
+	/* The time in an id is that of its maker and may be some minutes off; created_at counts. */
+	for (int sign = -1; sign <= 1; sign += 2) {
+		struct sp_new_evaluation in = new_evaluation("x");
+		in.id = sp_id_floor(sp_wall_ms() + sign * 300000);
+		in.language = "ruby";
+		must_create_as(s, &in);
+		int64_t created = must_row(s, &in.id).created_at_ms;
+		assert_int_equal(COUNT(.language = "ruby", .created_after_ms = created, .created_before_ms = created + 1), 1);
+		struct sp_evaluation row;
+		assert_int_equal(sp_store_erase(s, &in.id, &row, NULL), 0);
+	}
 	/* With a page's end in them. */
 	assert_int_equal(COUNT(.created_before_ms = at[2] + 1, .before = &ids[1]), 1);
 #undef COUNT

@@ -286,19 +286,21 @@ static void beside_another_version(void **state)
 /* Two processes that write all the time: each waits for the other, none fails. */
 static void two_writers(void **state)
 {
-	struct sp_store *service = open_db();
-	struct sp_user u = must_user(service, "a@example.org");
-	int status, fds[2];
+	int status, ready[2], go[2];
 	char byte;
 
-	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(go), 0);
+	/* Before this process has threads: the sanitizers allow the child none of its own otherwise. */
 	pid_t child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		/* A fork of a process with an open database may only exec, or leave that one alone: this opens its own. */
 		struct sp_err err = {0};
-		struct sp_store *s = sp_store_open_beside(test_url(), NULL, &err);
-		if (!s || write(fds[1], "", 1) != 1) _exit(2);
+		struct sp_store *s;
+		close(go[1]);
+		if (read(go[0], &byte, 1) != 1) _exit(1);
+		s = sp_store_open_beside(test_url(), NULL, &err);
+		if (!s || write(ready[1], "", 1) != 1) _exit(2);
 		for (int i = 0; i < 50; i++) {
 			char email[32];
 			struct sp_new_user in = {.id = sp_id_new(), .email = email};
@@ -309,16 +311,20 @@ static void two_writers(void **state)
 		sp_store_close(s);
 		_exit(0);
 	}
-	assert_int_equal(read(fds[0], &byte, 1), 1);
+	close(ready[1]);
+	close(go[0]);
+	struct sp_store *service = open_db();
+	must_user(service, "a@example.org");
+	assert_int_equal(write(go[1], "", 1), 1);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
 	int made = 0;
 	for (; waitpid(child, &status, WNOHANG) == 0; made++) must_create(service, "x");
 	assert_int_equal(status, 0);
-	close(fds[0]);
-	close(fds[1]);
+	close(ready[0]);
+	close(go[1]);
 	sp_store_close(service);
 	assert_int_equal(number("SELECT count(*) FROM users"), 51);
 	assert_int_equal(number("SELECT count(*) FROM evaluations"), made);
-	assert_true(u.created_at_ms > 0);
 	assert_sound();
 }
 

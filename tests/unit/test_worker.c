@@ -60,7 +60,10 @@ static int front_claim(
 	if (rc == 0 && front.has_old && sp_id_equal(&front.old, &in->id)) out->row.lost = 1;
 	bool cancel = rc == 0 && *outcome == SP_CLAIM_MINE && front.cancel_at_claim;
 	pthread_mutex_unlock(&front.lock);
-	if (cancel) request_cancel(&in->id);
+	if (cancel) {
+		request_cancel(&in->id);
+		usleep(50000); /* time for the watcher to look in vain */
+	}
 	return rc;
 }
 
@@ -1031,10 +1034,12 @@ static void janitor_finds_keys_that_may_run_more(void **state)
 	struct sp_id queued = create("print x"),
 	             limited = create_with(LANG, "print x", (struct sp_new_evaluation){.user_id = &user, .key_id = key, .max_running = 1});
 	publish(&queued);
-	do {
-		usleep(5000);
+	for (int i = 0; i < 6000; i++) {
 		sp_broker_depth(broker, depth, &over);
-	} while (depth[SP_CLASS_INTERACTIVE] < 2);
+		if (depth[SP_CLASS_INTERACTIVE] == 2) break;
+		usleep(5000);
+	}
+	assert_int_equal(depth[SP_CLASS_INTERACTIVE], 2);
 	start_worker();
 	await_status(&limited, SP_STATUS_FINISHED);
 }
