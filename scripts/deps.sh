@@ -30,7 +30,7 @@ test|git|/usr/bin/git|lists the sources that are checked
 test|python3|/usr/bin/python3|tests against the running service
 test|python3-pytest||tests against the running service
 test|python3-requests||tests against the running service
-test|python3-jsonschema||holds answers against the API's description
+test|python3-jsonschema||holds answers against the description of the API
 test|python3-yaml||tests that read definitions and alerts
 test|ruby|/usr/bin/ruby|programs of the corpus
 test|nodejs|/usr/bin/node|programs of the corpus

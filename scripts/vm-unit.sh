@@ -34,6 +34,10 @@ check "unit: node" says node "{\"code\":\"console.log('he' + 'llo')\",$limits}" 
 check "unit: ruby" says ruby "{\"code\":\"print STDIN.read.upcase\",\"stdin\":\"served\",$limits}" '"output":"SERVED"'
 check "unit: c" says c "{\"code\":\"#include <stdio.h>\\nint main(void) { return puts(\\\"made\\\") < 0; }\",$limits}" '"output":"made\n"'
 check "unit: everything is enforced" says ruby "{\"code\":\"puts 1\",$limits}" '"enforced":["ids","memory","pids","cpu","seccomp","network"]'
+check "unit: programs have the /proc that they have elsewhere" says python \
+	"{\"code\":\"import os; print(os.sysconf('SC_PHYS_PAGES') > 0, open('/proc/meminfo').read(8), open('/proc/self/comm').read().strip(), os.path.exists('/proc/sys/kernel/hostname'), os.access('/proc/sys/kernel/hostname', os.W_OK))\",$limits}" \
+	'"output":"True MemTotal python3 True False'
+check "unit: the wall clock ends a program" says ruby '{"code":"loop {}","limits":{"wall_ms":9000,"cpu_ms":30000}}' '"verdict":"wall_limit"'
 check "unit: a program that takes too much memory ends, and not the service" says ruby \
 	'{"code":"a = []; loop { a << \"x\" * 1000000 }","limits":{"wall_ms":50000,"cpu_ms":50000,"memory_bytes":134217728}}' '"verdict":"memory_limit"'
 check "unit: too many processes" says ruby '{"code":"100.times { fork { sleep 5 } }","limits":{"wall_ms":30000,"cpu_ms":30000,"processes":20}}' process_limit

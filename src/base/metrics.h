@@ -44,8 +44,7 @@ void sp_metric_set(enum sp_metric m, double v, const char *const *labels, size_t
 void sp_metric_observe(enum sp_metric m, int64_t ns, const char *const *labels, size_t nlabels); /* a histogram, of durations */
 void sp_metric_hide(enum sp_metric m); /* A gauge is not known any more: not shown until it is set again. */
 
-#define SP_METRIC_LABELS(...) \
-	(const char *const[]){NULL __VA_OPT__(, ) __VA_ARGS__}, SP_COUNT(((const char *const[]){NULL __VA_OPT__(, ) __VA_ARGS__})) - 1
+#define SP_METRIC_LABELS(...) (const char *const[]){NULL, ##__VA_ARGS__}, SP_COUNT(((const char *const[]){NULL, ##__VA_ARGS__})) - 1
 #define sp_metric_count(m, ...) sp_metric_add(m, 1, SP_METRIC_LABELS(__VA_ARGS__))
 /* With no count yet: shown as 0 from now on, so that the first one is seen as a rise. */
 #define sp_metric_start(m, ...) sp_metric_add(m, 0, SP_METRIC_LABELS(__VA_ARGS__))

@@ -218,7 +218,7 @@ static int load_file(struct sp_config *c, const char *path, struct sp_err *err)
 static int load_env(struct sp_config *c, char *const *env, struct sp_err *err)
 {
 	const char *all[2 * SP_CONFIG_ROWS_MAX];
-	size_t rows[2 * SP_CONFIG_ROWS_MAX], n = 0;
+	size_t rows[2 * SP_CONFIG_ROWS_MAX] = {0}, n = 0;
 	char mine[SP_CONFIG_ROWS_MAX][SP_CONFIG_NAME_MAX];
 	bool seen[SP_CONFIG_ROWS_MAX] = {false};
 
