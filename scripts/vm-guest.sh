@@ -102,6 +102,8 @@ serves() {
 check "serapis serve" serves
 check "no cgroup of its box is left" test -z "$(find "$own" -maxdepth 1 -name 'serapis-box-*')"
 
+. $here/vm-unit.sh
+
 echo VM-END
 sync
 echo o >/proc/sysrq-trigger

@@ -72,6 +72,28 @@ static bool same_namespace(pid_t a, pid_t b, const char *name)
 	return strcmp(of_a, of_b) == 0;
 }
 
+/* A number in a file of the group of a controller that the process is in; "max" and the like are 0. */
+static uint64_t of_cgroup(pid_t pid, const char *controller, const char *file)
+{
+	char text[4096], path[4400], *save = NULL;
+	bool v2 = box.ready.cgroup_version == 2;
+	read_text(pid, "cgroup", text, sizeof text);
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *list = strchr(line, ':'), *dir = list ? strchr(list + 1, ':') : NULL;
+		if (!dir) continue;
+		*dir++ = 0;
+		if (v2 ? strcmp(list, ":") != 0 : strcmp(list + 1, controller) != 0) continue;
+		snprintf(path, sizeof path, "/sys/fs/cgroup/%s%s/%s", v2 ? "" : controller, dir, file);
+		FILE *f = fopen(path, "re");
+		BX_CHECK_MSG(f, "%s", path);
+		unsigned long long n = 0;
+		if (fscanf(f, "%llu", &n) != 1) n = 0;
+		fclose(f);
+		return n;
+	}
+	bx_fail(__FILE__, __LINE__, "the process is in no group of %s", controller);
+}
+
 /* Starts one that waits for us to read; returns the pipe. */
 static int waiting(const struct ask *a, pid_t *pid)
 {
@@ -148,6 +170,12 @@ static void it_has_nothing(void **state)
 	read_text(pid, "limits", text, sizeof text);
 	assert_non_null(strstr(text, "Max open files            64                   64 "));
 	assert_non_null(strstr(text, "Max file size             0                    0 "));
+	if (bx_enforces(&box, SP_BOX_ENF_MEMORY)) {
+		bool v2 = box.ready.cgroup_version == 2;
+		uint64_t usage = of_cgroup(pid, "memory", v2 ? "memory.current" : "memory.usage_in_bytes");
+		assert_in_range(of_cgroup(pid, "memory", v2 ? "memory.max" : "memory.limit_in_bytes"), usage + 56 * MIB, usage + 66 * MIB);
+		assert_in_range(of_cgroup(pid, "pids", "pids.max"), 1, v2 ? 1 : 4);
+	}
 
 	/* and meanwhile the other slot works */
 	works(box.slot[1]);

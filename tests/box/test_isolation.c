@@ -71,16 +71,37 @@ static void ids_are_of_the_slot_alone(void **state)
 	bx_free(&b);
 }
 
+/* The first word of a line of /proc/<pid>/status; "" when there is none. */
+static void field(pid_t pid, const char *name, char out[64])
+{
+	char path[64], line[256];
+	size_t n = strlen(name);
+	out[0] = 0;
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, name, n) == 0 && line[n] == ':') sscanf(line + n + 1, "%63s", out);
+	if (f) fclose(f);
+}
+
+static bool field_is(pid_t pid, const char *name, const char *value)
+{
+	char is[64];
+	field(pid, name, is);
+	return strcmp(is, value) == 0;
+}
+
 static int program_uid(const struct bx_run *run, void *arg)
 {
-	/* the box's children are the launchers; the program is the grandchild of the one that has children now */
-	FILE *f = popen(
-	        "cat /proc/[0-9]*/status 2>/dev/null | awk '/^Name:/ {n = $2} /^Uid:/ {if (n == \"probe\") print $2}' | sort -u", "r");
+	/* from the box down: the first slot's launcher, its container's init, the program */
+	pid_t program = bx_child_of(bx_child_of(bx_child_of(bx_child_of(box.stub))));
+	char text[64];
 	unsigned *uid = arg;
-	int n = f ? fscanf(f, "%u", uid) : 0;
-	if (f) pclose(f);
+	field(program, "Uid", text);
+	*uid = (unsigned)atoi(text);
+	bool named = field_is(program, "Name", "probe");
 	bx_send(slot, SP_BOX_KILL, NULL, NULL, 0);
-	return n == 1 ? 0 : -1;
+	return named ? 0 : -1;
 }
 
 static void host_sees_an_unprivileged_id(void **state)
@@ -102,26 +123,6 @@ static void host_sees_an_unprivileged_id(void **state)
 }
 
 /* ---- the container that waits for a request */
-
-/* The value of a line of /proc/<pid>/<file>, its first word; "" when there is none. */
-static void field(pid_t pid, const char *name, char out[64])
-{
-	char path[64], line[256];
-	size_t n = strlen(name);
-	out[0] = 0;
-	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	FILE *f = fopen(path, "re");
-	while (f && fgets(line, sizeof line, f))
-		if (strncmp(line, name, n) == 0 && line[n] == ':') sscanf(line + n + 1, "%63s", out);
-	if (f) fclose(f);
-}
-
-static bool field_is(pid_t pid, const char *name, const char *value)
-{
-	char is[64];
-	field(pid, name, is);
-	return strcmp(is, value) == 0;
-}
 
 /* What its descriptors are, as one letter each, in order of their numbers: d(irectory), f(ile), p(ipe), s(ocket), n(amespace), o(ther). Below `from`: left out. */
 static void descriptors(pid_t pid, int from, char out[64])
