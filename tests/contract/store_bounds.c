@@ -2,6 +2,7 @@
 /* The contract of store/store.h, run for every back-end: what a user, a key or a request may bound, idempotency keys, and cancelling. */
 #include "store_support.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -407,6 +408,60 @@ static void refusals_are_not_remembered(void **state)
 	assert_int_equal(try_create(s, &in, &row), SP_CREATE_REPLAYED);
 }
 
+#define THREADS 8
+
+struct racer {
+	struct sp_store *s;
+	struct sp_new_evaluation in;
+	pthread_barrier_t *start;
+	int rc;
+	enum sp_create_outcome outcome;
+	struct sp_evaluation row;
+};
+
+static void *race(void *cls)
+{
+	struct racer *r = cls;
+
+	pthread_barrier_wait(r->start);
+	r->rc = sp_store_create(r->s, &r->in, &r->outcome, &r->row, NULL);
+	return NULL;
+}
+
+/* A client that sends the same request again before the first is answered. */
+static void one_evaluation_from_many_at_once(void **state)
+{
+	struct sp_store *s = *state;
+	struct racer r[THREADS];
+	pthread_t threads[THREADS];
+	pthread_barrier_t start;
+
+	pthread_barrier_init(&start, NULL, THREADS);
+	for (int round = 0; round < 20; round++) {
+		char key[16];
+		int made = -1;
+		snprintf(key, sizeof(key), "k%d", round);
+		for (int i = 0; i < THREADS; i++) {
+			r[i] = (struct racer){.s = s, .in = keyed(key, 'a'), .start = &start};
+			assert_int_equal(pthread_create(&threads[i], NULL, race, &r[i]), 0);
+		}
+		for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+		for (int i = 0; i < THREADS; i++) {
+			assert_int_equal(r[i].rc, 0);
+			assert_int_equal(exists(s, &r[i].in.id), r[i].outcome == SP_CREATE_NEW);
+			if (r[i].outcome != SP_CREATE_NEW) continue;
+			assert_int_equal(made, -1);
+			made = i;
+		}
+		assert_int_not_equal(made, -1);
+		for (int i = 0; i < THREADS; i++) {
+			if (i != made) assert_int_equal(r[i].outcome, SP_CREATE_REPLAYED);
+			assert_true(sp_id_equal(&r[i].row.id, &r[made].in.id));
+		}
+	}
+	pthread_barrier_destroy(&start);
+}
+
 static void keys_become_free_again(void **state)
 {
 	struct sp_store *s = *state;
@@ -566,6 +621,7 @@ static const struct CMUnitTest tests[] = {
         CONTRACT_TEST(same_key_same_evaluation),
         CONTRACT_TEST(keys_are_the_user_s_own),
         CONTRACT_TEST(refusals_are_not_remembered),
+        CONTRACT_TEST(one_evaluation_from_many_at_once),
         CONTRACT_TEST(keys_become_free_again),
         CONTRACT_TEST(cancels_what_waits_at_once),
         CONTRACT_TEST(tells_who_runs_it),
