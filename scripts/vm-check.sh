@@ -93,7 +93,16 @@ if [ "${2:-}" = --record ]; then
 		echo
 		echo "| what ran | result |"
 		echo "|---|---|"
-		sed -n -E 's/^VM-OK (.*)$/| \1 | ok |/p' "$log.text"
+		# Attacks: a row for all of a kind.
+		sed -n 's/^VM-OK //p' "$log.text" | awk '
+			function flush() { if (key != "") print "| " key ": " names " | ok |"; key = "" }
+			match($0, /^attack[^:]*: [a-z]+\//) {
+				k = substr($0, 1, RLENGTH - 1); n = substr($0, RLENGTH + 1)
+				if (k != key) { flush(); key = k; names = n } else names = names ", " n
+				next
+			}
+			{ flush(); print "| " $0 " | ok |" }
+			END { flush() }'
 		echo
 		echo "\`serapis doctor\` there says:"
 		echo

@@ -53,7 +53,7 @@ MIX = {
     "unix sockets": (30, "perl", "ok", "hello\n", {"code": PERL_UNIX}),
     "loopback": (10, "perl", "ok", "hello\n", {"code": PERL_SOCKET}),
     "segments": (10, "perl", "ok", "left\n", {"code": PERL_SHM}),
-    "wall limit": (20, "bash", "wall_limit", "begun\n", {"code": "echo begun; sleep 100", "limits": {"wall_ms": 60}}),
+    "wall limit": (20, "bash", "wall_limit", None, {"code": "echo begun; sleep 100", "limits": {"wall_ms": 60}}),
     "cpu limit": (20, "bash", "cpu_limit", "", {"code": "while :; do :; done", "limits": {"cpu_ms": 30}}),
     "memory limit": (20, "bash", "memory_limit", "", {"code": "exec tail /dev/zero", "limits": {"memory_bytes": 8 * MIB}}),
     "output limit": (20, "bash", "output_limit", None, {"code": "exec yes", "limits": {"output_bytes": 4096}}),
