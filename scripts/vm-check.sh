@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The box on cgroup v2 with systemd, whatever this machine has: a Debian in an emulated virtual machine (no KVM needed, 20 to 30 times slower) runs the box's
-# tests, `serapis doctor` and programs, from a unit with Delegate=yes. Fails unless all of it passed. With --record, docs/vm-check.md is written anew.
+# tests, `serapis doctor` and programs, from a unit with Delegate=yes, and the installed unit itself. Fails unless all of it passed. With --record, docs/vm-check.md is written anew.
 # usage: scripts/vm-check.sh BUILD-DIRECTORY [--record]        (as root: the file system needs owners)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ mkdir -p "$vm"
 
 # What the guest needs: a kernel, systemd, the languages, and the libraries that the programs are linked with.
 packages=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,udev,dbus,procps,iproute2,kmod,ruby,nodejs,python3,gcc,libc6-dev,libjansson4,libyaml-0-2
-packages+=,libmicrohttpd12,libsqlite3-0,libcurl4,libseccomp2,libcmocka0,ca-certificates,uidmap,curl,python3-pytest,python3-requests
+packages+=,libmicrohttpd12,libsqlite3-0,libcurl4,libseccomp2,libcmocka0,libsodium23,ca-certificates,uidmap,curl,python3-pytest,python3-requests,python3-jsonschema
 if [ "$(cat "$vm/packages" 2>/dev/null)" != "$packages" ]; then
 	echo "vm-check: building a Debian below build-vm/ (once)"
 	rm -rf "$root" "$vm/packages"
@@ -27,11 +27,13 @@ mkdir -p "$root/opt/serapis/tests" "$root/usr/local"
 DESTDIR=$root meson install -C "$build" --no-rebuild --quiet
 # One of the tests hides /usr/local, so its box is elsewhere.
 cp "$build/src/box/serapis-box" "$root/opt/serapis/tests/"
-cp "$build"/tests/box/test_box_{run,limits,isolation,protocol,life} "$build/tests/box/box_probe" "$root/opt/serapis/tests/"
-cp scripts/vm-guest.sh "$root/opt/serapis/"
+cp "$build"/tests/box/test_box_{run,limits,isolation,protocol,life} "$build"/tests/box/test_collect{,or} "$build/tests/attack/test_leavings" "$build/tests/box/box_probe" "$root/opt/serapis/tests/"
+rm -rf "$root/etc/serapis" "$root/var/lib/serapis"
+cp scripts/vm-guest.sh scripts/vm-unit.sh "$root/opt/serapis/"
 # The attack corpus finds the programs where a build tree has them.
 tree=$root/opt/serapis/tree
-mkdir -p "$tree/tests" "$tree/build/src/cmd" "$tree/build/src/box"
+mkdir -p "$tree/tests" "$tree/src/api" "$tree/build/src/cmd" "$tree/build/src/box"
+cp src/api/openapi.json "$tree/src/api/"
 cp -r tests/attack tests/support tests/conftest.py "$tree/tests/"
 cp -r share "$tree/"
 # A compiler takes half a minute there: all but the attacks on the compiler come compiled.

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import re
-import signal
+import shutil
 import subprocess
 
 import pytest
@@ -12,6 +12,8 @@ from support.service import SERAPIS, Service, wait_for
 from wire import Wire
 
 LIMITS = ["wall_ms", "cpu_ms", "memory_bytes", "processes", "open_files", "files_bytes", "output_bytes", "compile_wall_ms"]
+# Compilers of hundreds of megabytes: `make check-long` installs them, `make check` takes a host with or without. What it then says of the language is held here.
+OPTIONAL = {"go": "go", "java": "javac"}
 
 
 def test_languages(server):
@@ -20,7 +22,10 @@ def test_languages(server):
     assert {"c", "node", "ruby"} <= set(by_id)
     for i in items:
         assert list(i) == ["id", "name", "aliases", "version", "available", "reason", "source", "compiled", "limits"]
-        assert i["available"] is True and i["reason"] is None and re.match(r"\d", i["version"])
+        if i["id"] in OPTIONAL and not shutil.which(OPTIONAL[i["id"]], path="/usr/bin:/bin"):
+            assert i["available"] is False and i["version"] is None and OPTIONAL[i["id"]] in i["reason"]
+        else:
+            assert i["available"] is True and i["reason"] is None and re.match(r"\d", i["version"])
         assert list(i["limits"]) == ["defaults", "max"] and all(list(v) == LIMITS for v in i["limits"].values())
         assert all(0 < i["limits"]["defaults"][k] <= i["limits"]["max"][k] for k in LIMITS)
     assert by_id["c"]["compiled"] and not by_id["ruby"]["compiled"]
@@ -75,7 +80,7 @@ def test_open_mode_refuses(server, headers, names):
     for path in ("/v1/languages", "/", "/nope", "/v1/evaluations/x"):
         a = call(server, *headers, path=path)
         assert a.status == 403 and b'"code":"open_mode_local_only"' in a.body, a
-        assert names.encode() in a.body and b"users with API keys" in a.body
+        assert names.encode() in a.body and b"serapis user add --admin EMAIL" in a.body
     assert call(server, *headers, path="/v1/eval/ruby", method="POST").status == 403
     for path in ("/healthz", "/readyz"):
         assert call(server, *headers, path=path).status == 200
@@ -107,14 +112,6 @@ def test_malformed_request(server):
 def test_headers_too_large(server):
     a = requests.get(server.url + "/healthz", headers={"X-A": "a" * 33000})
     assert a.status_code == 431 and a.json()["error"]["limit"] == 32768
-
-
-def test_hangup_changes_nothing():
-    with Service() as s:
-        s.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: s.log_contains("SIGHUP changes nothing"), 30, "the line about SIGHUP")
-        assert s.get("/healthz").status_code == 200
-        assert s.stop() == 0
 
 
 def test_a_log_that_nobody_reads_stops_nothing(tmp_path):
