@@ -12,7 +12,7 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 # Compilers and interpreters must not see the caller's odd settings; sudo would drop what the tests need.
 TEST_ENV = env SERAPIS_LONG=$(SERAPIS_LONG) SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
-.PHONY: all deps build install run check check-fast check-long lint format clean asan tsan clang bench vm-check check-rootless
+.PHONY: all deps build install run check check-fast check-long lint format clean asan tsan clang bench soak vm-check check-rootless box-rootless
 all: build
 
 deps: ## install missing Debian packages, saying what and why
@@ -37,17 +37,26 @@ check: build ## all tests that a change must pass (≤ 12 minutes on 2 cores)
 	@scripts/deps.sh test $(if $(filter 1,$(SERAPIS_LONG)),test-long)
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes 1 --suite box
-	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault tests/attack
+	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault tests/attack tests/soak
 
 check-long: lint asan tsan clang ## everything, with sanitizers, both compilers, long fault runs and the box without root
 	SERAPIS_LONG=1 $(MAKE) check
-	$(MAKE) check-rootless
+	$(MAKE) box-rootless
 
 # As a user with no range of ids and no cgroup of his own: what then is enforced is asserted, test by test.
-check-rootless: build
+check-rootless: box-rootless ## the box and all attacks without root: with one id, and with a range of ids
+	$(SUDO) $(TEST_ENV) SERAPIS_LONG=1 SERAPIS_TEST_GROUNDS="one id,two slots of one id,own ids" $(PYTHON) -m pytest -q -p no:cacheprovider tests/attack
+
+box-rootless: build
 	$(SUDO) $(TEST_ENV) SERAPIS_TEST_UID=$$(id -u nobody) SERAPIS_TEST_ENFORCED=seccomp,net meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes 1 --suite box
 
-vm-check: build ## the box on cgroup v2 under systemd, in an emulated machine (RECORD=1 writes docs/vm-check.md)
+N ?= 100000
+SEED ?=
+soak: build ## N=100000 runs of many kinds, and what is left of them (SEED=… repeats one)
+	@scripts/deps.sh test
+	$(SUDO) $(TEST_ENV) $(PYTHON) tests/soak/soak.py $(N) $(SEED)
+
+vm-check: build ## the box and the attacks on cgroup v2 under systemd, in an emulated machine (RECORD=1 writes docs/vm-check.md)
 	@scripts/deps.sh vm
 	@$(SUDO) scripts/vm-check.sh $(BUILD) $(if $(RECORD),--record)
 

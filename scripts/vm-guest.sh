@@ -4,7 +4,7 @@
 exec >/dev/ttyS0 2>&1
 stty -opost </dev/ttyS0 || true
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
-export SERAPIS_BOX=/usr/local/libexec/serapis/serapis-box SERAPIS_BOX_PROBE=/opt/serapis/tests/box_probe CMOCKA_MESSAGE_OUTPUT=TAP
+export SERAPIS_BOX=/opt/serapis/tests/serapis-box SERAPIS_BOX_PROBE=/opt/serapis/tests/box_probe CMOCKA_MESSAGE_OUTPUT=TAP
 here=/opt/serapis
 own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
 
@@ -61,15 +61,34 @@ check "the unit's processes are in a leaf" test -z "$(cat "$own/cgroup.procs")" 
 check "no cgroup of a box is left" test -z "$(find "$own" -name 'serapis-box-*')"
 [ -e "$own/serapis-self/memory.peak" ] && echo "VM-FACT memory.peak: present" || echo "VM-FACT memory.peak: absent"
 
+# All attacks, on a host whose core dumps go to a program that runs as root: it must be started by what dumps outside of a container, and by no attack.
+cat >$here/core-handler <<'EOF'
+#!/bin/sh
+cat >/dev/null
+echo "$*" >>/run/cores
+EOF
+chmod +x $here/core-handler
+echo "|$here/core-handler %e %u" >/proc/sys/kernel/core_pattern
+sh -c 'ulimit -c unlimited; kill -SEGV $$' || true
+for _ in $(seq 100); do [ -s /run/cores ] && break; sleep 0.1; done
+check "a core dump is piped to a program of root's" grep -q '^sh 0' /run/cores
+rm -f /run/cores
+export SERAPIS_LONG=1 SERAPIS_TEST_COMPILED=$here/tree/compiled
+SERAPIS_TEST_GROUNDS=root attacks ""
+check "no attack's core was piped to a program of root's" test ! -e /run/cores
+
 # Without root: a user with subordinate ids and a delegated cgroup, who has everything; and one with neither, who has one slot and no limits by cgroup.
 mkdir "$own/rootless"
 chown tester: "$own/rootless" "$own/rootless/cgroup.procs" "$own/rootless/cgroup.threads" "$own/rootless/cgroup.subtree_control"
 export SERAPIS_TEST_UID=$(id -u tester) SERAPIS_TEST_ENFORCED=ids,memory,pids,cpu,seccomp,net SERAPIS_TEST_CGROUP=$own/rootless
 for s in run limits isolation protocol life collect collector; do suite $s "a user with ids and a cgroup"; done
+attacks " as a user with ids and a cgroup"
+check "no attack's core was piped to a program of root's there" test ! -e /run/cores
 check "no cgroup of that user's box is left" test -z "$(find "$own/rootless" -name 'serapis-box-*')"
 unset SERAPIS_TEST_CGROUP
 export SERAPIS_TEST_UID=$(id -u nobody) SERAPIS_TEST_ENFORCED=seccomp,net
 for s in run limits isolation collector; do suite $s "nobody"; done
+SERAPIS_LONG= attacks " as nobody" # who has on v2 what he has on v1
 unset SERAPIS_TEST_UID SERAPIS_TEST_ENFORCED
 
 # As a system administrator would start it for a user, and as a user does who is told nothing.

@@ -62,6 +62,13 @@ static inline void nap_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
+/* How many times slower than most this machine is. */
+static inline int slow(void)
+{
+	const char *s = getenv("SLOW");
+	return s ? atoi(s) : 1;
+}
+
 /* For attacks that run in two slots at once: the runner compares these two and runs both again if they did not overlap. The clock is the machine's. */
 static inline void from_now(void) { say("FROM %lld", (long long)now_ms()); }
 static inline void until_now(void) { say("UNTIL %lld", (long long)now_ms()); }
@@ -79,7 +86,7 @@ static inline int end(void)
 static struct {
 	long bytes;
 	pid_t main;
-} *bomb;
+} * bomb;
 
 static __attribute__((constructor)) void bomb_begins(void)
 {

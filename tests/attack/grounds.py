@@ -20,7 +20,7 @@ import pwd
 import shutil
 import tempfile
 
-from baseline import Baseline, host
+from support.baseline import Baseline
 from support.service import BUILD, LONG, SERAPIS, SLOW, SOURCE, Service, wait_for
 
 ALL = ("ids", "memory", "pids", "cpu", "seccomp", "net")
@@ -29,6 +29,21 @@ NOBODY = pwd.getpwnam("nobody").pw_uid
 # More than any attack needs that ends by itself, and a part of what a small machine has. Processes: beyond what RLIMIT_NPROC allows a program.
 FENCE_BYTES = 768 << 20
 FENCE_TASKS = 400
+
+# A number that nobody has, of this test run alone: all its processes are ours to end.
+BARE_UID = 1_500_000_000 + os.getpid() % 1_000_000
+
+
+def host():
+    """What of the host no attack may change."""
+    out = {f: pathlib.Path(f).read_text() for f in ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/kernel/randomize_va_space", "/etc/passwd", "/proc/sys/net/ipv4/ip_forward")}
+    for f in ("/usr/bin/gcc", "/bin/sh", "/usr/bin/env", "/usr/bin/python3"):
+        s = os.stat(f)
+        out[f] = (s.st_ino, s.st_mode, s.st_uid, s.st_size, s.st_mtime_ns)
+    for kind in ("shm", "sem", "msg"):
+        rows = pathlib.Path(f"/proc/sysvipc/{kind}").read_text().splitlines()
+        out[kind] = [r for r in rows if str(BARE_UID) in r.split()]
+    return out
 
 
 class Fence:
@@ -126,8 +141,11 @@ class Ground:
             if not self.cgroup:
                 self.fence = Fence(f"serapis-attack-{os.getpid()}")
         self.service = Service(*args, directory=state, env=env, prefix=self.prefix(), program=program).start()
-        self.base = Baseline(self)
+        self.base = Baseline(self.service, self.slots)
         self.host = host()
+
+    def quarantined(self):
+        return self.service.log().count("slot quarantined")
 
     def unchanged(self):
         self.base.unchanged()

@@ -31,8 +31,12 @@ static void enter(enum door door, int nr)
 		unsigned char code[] = {0xb8, (unsigned char)nr, (unsigned char)(nr >> 8), 0, 0, 0xbb, 0xff, 0xff, 0xff, 0xff, 0xb9, 0xff,
 		        0xff, 0xff, 0xff, 0xba, 0xff, 0xff, 0xff, 0xff, 0xcd, 0x80, 0xf4};
 		memcpy(low, code, sizeof code);
-		/* a far return to the 32-bit code segment that every process of the kernel has */
-		__asm__ volatile("movq %0, %%rsp; pushq $0x23; pushq %1; lretq" ::"r"(low + 8192), "r"((long)low) : "memory");
+		/* a far jump to the 32-bit code segment that every process has */
+		struct __attribute__((packed)) {
+			uint32_t offset;
+			uint16_t segment;
+		} to = {(uint32_t)(uintptr_t)low, 0x23};
+		__asm__ volatile("movq %0, %%rsp; ljmpl *(%1)" ::"r"(low + 8192), "r"(memcpy(low + 4096, &to, sizeof to)) : "memory");
 	}
 	_exit(r == -1 && errno == ENOSYS ? 2 : 1);
 }

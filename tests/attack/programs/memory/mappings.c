@@ -19,6 +19,6 @@ int main(void)
 				took(200);
 			for (;;) pause();
 		}
-	nap_ms(2500);
+	nap_ms(2500 * slow());
 	return end();
 }

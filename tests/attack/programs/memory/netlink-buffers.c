@@ -38,10 +38,9 @@ int main(void)
 			}
 			for (;;) pause();
 		}
-	long most = 0, last = -1;
-	for (int i = 0; i < 60 && (most != last || i < 20); i++) {
+	long most = 0;
+	for (int i = 0; i < 60 * slow() && most <= 64L << 20; i++) {
 		nap_ms(100);
-		last = most;
 		long now = queued();
 		if (now > most) most = now;
 	}

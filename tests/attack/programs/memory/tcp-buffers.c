@@ -8,6 +8,7 @@
  * needs: memory
  * else: ok
  * else-open: tcp-buffers-over-the-limit
+ * over: 16777216
  * control: unsafe: takes the machine's socket memory
  */
 #include "attack.h"

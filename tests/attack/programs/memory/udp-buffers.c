@@ -7,6 +7,7 @@
  * needs: memory
  * else: ok
  * else-open: udp-buffers-over-the-limit
+ * over: 16777216
  * control: unsafe: takes the machine's socket memory
  */
 #include "attack.h"

@@ -3,7 +3,7 @@
  * wins: the neighbour's inotify: instances and watches are counted per user namespace and added up on its creators, at last the host's root (128)
  * rule: 11
  * expect: ok
- * says: ^instances 8, watches 4096$
+ * says: ^instances 8, watches [0-9]{3,4}$
  * limits: files_bytes=67108864
  * beside: neighbour/victim.c
  * control: unsafe: the host's own inotify limits
@@ -26,6 +26,8 @@ int main(void)
 		watches++;
 	}
 	say("instances %d, watches %d", instances, watches);
+	/* A small machine has fewer to share out. */
+	if (instances > 8 || watches > 4096) say("WON more-than-its-part");
 	nap_ms(2000);
 	until_now();
 	return end();

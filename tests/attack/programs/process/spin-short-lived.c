@@ -5,7 +5,7 @@
  * expect: cpu_limit
  * limits: cpu_ms=500 wall_ms=4000
  * needs: cpu
- * else: wall_limit
+ * else: wall_limit|signal
  * control: none: RLIMIT_CPU counts a process alone, setrlimit(2)
  */
 #include "attack.h"
