@@ -6,7 +6,7 @@
  *     └ stub           this file. The only process with power over the host, and only until the box runs: reads the policy, makes and gives away one
  *       │              cgroup directory a controller, clones the box, writes its id maps. Then it drops all but what it takes to remove those directories,
  *       │              waits for the box and removes them. It never reads a byte from the service.
- *       └ box          box.c. pid 1 of a pid namespace, root of a user namespace (Z) that maps none of the host's accounts. Checks requests, holds timers
+ *       └ box          box.c, slot*.c. pid 1 of a pid namespace, root of a user namespace (Z) that maps none of the host's accounts. Checks requests, holds timers
  *         │            and pidfds.
  *         └ launcher   launcher.c, mounts.c. One a slot: pid 1 of the slot's pid namespace, root of the slot's user namespace (S), in the slot's cgroup and
  *           │          network namespace. Makes containers, reads counters, cleans up.
