@@ -102,6 +102,7 @@ static int run(const struct sp_config *cfg, struct sp_program *p, bool as_json)
 	if (watching) {
 		/* Not pthread_cancel: a cancelled thread does not run the ends that sanitizers need. */
 		atomic_store(&over, true);
+		/* Blocked in every thread, so it ends nothing but that thread's sigwait(). NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread) */
 		pthread_kill(t, SIGTERM);
 		pthread_join(t, NULL);
 	}
