@@ -19,8 +19,9 @@ static bool holding(const struct sp_boxslot *s)
 
 static void pass_on(struct sp_boxslot *s, const struct sp_inner *m, int *fds, unsigned nfds)
 {
-	s->pending[s->npending++] = (struct sp_boxslot_pending){m->type, 0, 0};
+	s->pending[s->npending++] = (struct sp_boxslot_pending){.type = m->type};
 	if (m->type == SP_IN_STEP) {
+		s->pending[s->npending - 1].merge = m->u.step.flags & SP_BOX_STEP_MERGE;
 		s->pending[s->npending - 1].wall_ns = m->u.step.wall_ns;
 		s->pending[s->npending - 1].cpu_ns = m->u.step.cpu_ns;
 	}
