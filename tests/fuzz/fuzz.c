@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "fuzz.h"
 
-#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 
-#define FDS_LOOKED_AT 256
+#define FDS_LOOKED_AT 512
 
 void fz_failed(const char *file, int line, const char *what)
 {
@@ -80,8 +79,12 @@ void fz_check_message(const char *s)
 
 size_t fz_open_fds(int from, int *out, size_t max)
 {
+	struct pollfd all[FDS_LOOKED_AT];
 	size_t n = 0;
-	for (int fd = from; fd < from + FDS_LOOKED_AT; fd++)
-		if (n < max && fcntl(fd, F_GETFD) >= 0) out[n++] = fd;
+
+	for (int i = 0; i < FDS_LOOKED_AT; i++) all[i] = (struct pollfd){.fd = from + i};
+	if (poll(all, FDS_LOOKED_AT, 0) < 0) fz_failed(__FILE__, __LINE__, "poll");
+	for (size_t i = 0; i < FDS_LOOKED_AT; i++)
+		if (n < max && !(all[i].revents & POLLNVAL)) out[n++] = all[i].fd;
 	return n;
 }
