@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, test-long, bench, lint, vm.
+# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, test-long, bench, fuzz, lint, vm.
 # usage: scripts/deps.sh GROUP...
 set -euo pipefail
 
@@ -40,6 +40,9 @@ test|curl|/usr/bin/curl|examples of the README
 test|procps|/usr/bin/ps|tests look for left-over processes
 test|iproute2|/usr/sbin/ip|tests look at namespaces
 bench|bubblewrap|/usr/bin/bwrap|the baseline of cold starts
+fuzz|clang|/usr/bin/clang|compiler of the fuzz targets
+fuzz|libclang-rt-dev||libFuzzer and the sanitizers
+fuzz|llvm|/usr/bin/llvm-symbolizer|names in the reports of the sanitizers
 test-long|default-jdk-headless|/usr/bin/javac|programs of the corpus (300 MB)
 test-long|golang-go|/usr/bin/go|programs of the corpus (400 MB)
 vm|mmdebstrap|/usr/bin/mmdebstrap|builds the Debian of the virtual machine
