@@ -13,7 +13,7 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 # Compilers and interpreters must not see the caller's odd settings; sudo would drop what the tests need.
 TEST_ENV = env SERAPIS_LONG=$(SERAPIS_LONG) SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
-.PHONY: all deps build run check check-fast check-long lint format clean asan tsan clang fuzz bench vm-check check-rootless
+.PHONY: all deps build install run check check-fast check-long lint format clean asan tsan clang fuzz bench vm-check check-rootless
 all: build
 
 deps: ## install missing Debian packages, saying what and why
@@ -25,6 +25,9 @@ build: $(BUILD)/build.ninja
 $(BUILD)/build.ninja: meson.build
 	@scripts/deps.sh build test
 	@CC=$(CC) meson setup $(BUILD) . --buildtype=debugoptimized -Dwerror=true >/dev/null
+
+install: build ## below /usr/local (DESTDIR=... for packages): programs, languages, manual pages, systemd unit
+	$(if $(DESTDIR),,$(SUDO)) env DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
 run: ## start everything on embedded defaults and show a Node and a Ruby program evaluated
 	@scripts/deps.sh build run

@@ -5,7 +5,9 @@
  *
  *     SERAPIS_BOX=build/src/box/serapis-box bench/box_bench [ROUNDS]     as root; default 100
  *
- * "answer" is from begin to the step's result, what a caller waits for; "cycle" is until the slot can begin again.
+ * "serapis" is from begin to the step's result, what a caller waits for; "cycle" is until the slot can begin again. A second table says where the time of
+ * "serapis" goes, as far as results tell: from the step's arrival at the launcher to the exec, from there to the end of the main process, and the rest,
+ * which is the messages to and fro and the end of the container.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +44,9 @@ static char *const env[] = {
 
 static double samples[SP_COUNT(programs)][WAYS][ROUNDS_MAX];
 static double cycles[SP_COUNT(programs)][ROUNDS_MAX];
+
+enum stage { SETUP, PROGRAM, REST, STAGES };
+static double stages[SP_COUNT(programs)][STAGES][ROUNDS_MAX];
 
 static double spawned(const char *const *argv)
 {
@@ -86,7 +91,7 @@ static double wrapped(const struct program *p)
 
 static void drop(void *cls, enum sp_stream s, const char *b, size_t n) {}
 
-static double boxed(struct sp_runtime *rt, const struct program *p, double *cycle)
+static double boxed(struct sp_runtime *rt, const struct program *p, double *cycle, double stage[STAGES])
 {
 	struct sp_err err;
 	struct sp_step_result r;
@@ -121,7 +126,11 @@ static double boxed(struct sp_runtime *rt, const struct program *p, double *cycl
 	sp_runtime_end(rt, 0);
 	/* An idle gap, as between requests: the container made ahead is ready again. */
 	usleep(3000);
-	return (double)(answered - t) / 1e6;
+	double ms = (double)(answered - t) / 1e6;
+	stage[SETUP] = (double)r.setup_ns / 1e6;
+	stage[PROGRAM] = (double)r.wall_ns / 1e6;
+	stage[REST] = ms - stage[SETUP] - stage[PROGRAM];
+	return ms;
 }
 
 static int by_value(const void *a, const void *b)
@@ -159,16 +168,18 @@ int main(int argc, char **argv)
 			order[0] = order[k];
 			order[k] = swap;
 			for (int j = 0; have[i] && j < WAYS; j++) {
-				double cycle = 0, ms = 0;
+				double cycle = 0, ms = 0, stage[STAGES] = {0};
 				if (order[j] == BARE)
 					ms = spawned(programs[i].argv);
 				else if (order[j] == BOX)
-					ms = boxed(rt, &programs[i], &cycle);
+					ms = boxed(rt, &programs[i], &cycle, stage);
 				else if (bwrap)
 					ms = wrapped(&programs[i]);
 				if (r < 0) continue;
 				samples[i][order[j]][r] = ms;
-				if (order[j] == BOX) cycles[i][r] = cycle;
+				if (order[j] != BOX) continue;
+				cycles[i][r] = cycle;
+				for (int s = 0; s < STAGES; s++) stages[i][s][r] = stage[s];
 			}
 		}
 	sp_runtime_close(rt);
@@ -193,6 +204,13 @@ int main(int argc, char **argv)
 		printf("| %s | serapis, cycle | %.2f | %.2f | %.2f | %.2f | %.2f |\n", programs[i].name, cycles[i][0],
 		        quantile(cycles[i], rounds, 0.5), quantile(cycles[i], rounds, 0.95), quantile(cycles[i], rounds, 0.99),
 		        quantile(cycles[i], rounds, 0.5) / bare);
+	}
+	printf("\n| program | to the exec, p50 ms | program | messages, end |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < SP_COUNT(programs); i++) {
+		if (!have[i]) continue;
+		for (int s = 0; s < STAGES; s++) qsort(stages[i][s], (size_t)rounds, sizeof(double), by_value);
+		printf("| %s | %.2f | %.2f | %.2f |\n", programs[i].name, quantile(stages[i][SETUP], rounds, 0.5),
+		        quantile(stages[i][PROGRAM], rounds, 0.5), quantile(stages[i][REST], rounds, 0.5));
 	}
 	return 0;
 }

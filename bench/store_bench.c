@@ -43,7 +43,8 @@ static int one(struct work *w)
 	        .max_waiting = 100000000};
 	struct sp_evaluation row;
 
-	if (sp_store_create(w->s, &in, &row, NULL) != 0) return -1;
+	enum sp_create_outcome created;
+	if (sp_store_create(w->s, &in, &created, &row, NULL) != 0 || created != SP_CREATE_NEW) return -1;
 	if (!w->whole) return 0;
 	struct sp_claim_request claim = {.id = in.id, .evaluator_id = "bench", .lease_ms = 15000, .max_lost = 3};
 	struct sp_finish finish = {.id = in.id,

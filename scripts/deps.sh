@@ -16,6 +16,7 @@ build|libjansson-dev||JSON
 build|libyaml-dev||language definitions and configuration
 build|libmicrohttpd-dev||HTTP server
 build|libsqlite3-dev||embedded store
+build|libsodium-dev||hashes of API keys
 build|libcurl4-openssl-dev||HTTP client of "serapis eval"
 build|libseccomp-dev||compiles the system-call filter at build time
 build|libcmocka-dev||unit tests
@@ -23,11 +24,14 @@ run|curl|/usr/bin/curl|shows the first requests
 run|ca-certificates||certificates that programs see
 run|ruby|/usr/bin/ruby|runs Ruby programs
 run|nodejs|/usr/bin/node|runs Node programs
+test|systemd|/usr/bin/systemd-analyze|checks the unit
 test|make|/usr/bin/make|runs the checks
 test|git|/usr/bin/git|lists the sources that are checked
 test|python3|/usr/bin/python3|tests against the running service
 test|python3-pytest||tests against the running service
 test|python3-requests||tests against the running service
+test|python3-jsonschema||holds answers against the API's description
+test|python3-yaml||tests that read definitions and alerts
 test|ruby|/usr/bin/ruby|programs of the corpus
 test|nodejs|/usr/bin/node|programs of the corpus
 test|bash|/usr/bin/bash|programs of the corpus
@@ -37,8 +41,10 @@ test|php-mbstring||programs of the corpus
 test|lua5.4|/usr/bin/lua5.4|programs of the corpus
 test|mandoc|/usr/bin/mandoc|checks the manual pages
 test|curl|/usr/bin/curl|examples of the README
+test|sqlite3|/usr/bin/sqlite3|backups of the store
 test|procps|/usr/bin/ps|tests look for left-over processes
 test|iproute2|/usr/sbin/ip|tests look at namespaces
+test|uidmap|/usr/bin/newuidmap|attacks on a box without root that has ids for its slots
 bench|bubblewrap|/usr/bin/bwrap|the baseline of cold starts
 fuzz|clang|/usr/bin/clang|compiler of the fuzz targets
 fuzz|libclang-rt-dev||libFuzzer and the sanitizers

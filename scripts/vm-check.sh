@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The box on cgroup v2 with systemd, whatever this machine has: a Debian in an emulated virtual machine (no KVM needed, 20 to 30 times slower) runs the box's
-# tests, `serapis doctor` and programs, from a unit with Delegate=yes. Fails unless all of it passed. With --record, docs/vm-check.md is written anew.
+# tests, `serapis doctor` and programs, from a unit with Delegate=yes, and the installed unit itself. Fails unless all of it passed. With --record, docs/vm-check.md is written anew.
 # usage: scripts/vm-check.sh BUILD-DIRECTORY [--record]        (as root: the file system needs owners)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ mkdir -p "$vm"
 
 # What the guest needs: a kernel, systemd, the languages, and the libraries that the programs are linked with.
 packages=linux-image-cloud-amd64,initramfs-tools,systemd-sysv,udev,dbus,procps,iproute2,kmod,ruby,nodejs,python3,gcc,libc6-dev,libjansson4,libyaml-0-2
-packages+=,libmicrohttpd12,libsqlite3-0,libcurl4,libseccomp2,libcmocka0,ca-certificates,uidmap,curl
+packages+=,libmicrohttpd12,libsqlite3-0,libcurl4,libseccomp2,libcmocka0,libsodium23,ca-certificates,uidmap,curl,python3-pytest,python3-requests,python3-jsonschema
 if [ "$(cat "$vm/packages" 2>/dev/null)" != "$packages" ]; then
 	echo "vm-check: building a Debian below build-vm/ (once)"
 	rm -rf "$root" "$vm/packages"
@@ -23,8 +23,17 @@ fi
 rm -rf "$root/opt/serapis" "$root/usr/local"
 mkdir -p "$root/opt/serapis/tests" "$root/usr/local"
 DESTDIR=$root meson install -C "$build" --no-rebuild --quiet
-cp "$build"/tests/box/test_box_{run,limits,isolation,protocol,life} "$build/tests/box/box_probe" "$root/opt/serapis/tests/"
-cp scripts/vm-guest.sh "$root/opt/serapis/"
+cp "$build"/tests/box/test_box_{run,limits,isolation,protocol,life} "$build"/tests/box/test_collect{,or} "$build/tests/attack/test_leavings" "$build/tests/box/box_probe" "$root/opt/serapis/tests/"
+rm -rf "$root/etc/serapis" "$root/var/lib/serapis"
+cp scripts/vm-guest.sh scripts/vm-unit.sh "$root/opt/serapis/"
+# The attack corpus finds the programs where a build tree has them.
+tree=$root/opt/serapis/tree
+mkdir -p "$tree/tests" "$tree/src/api" "$tree/build/src/cmd" "$tree/build/src/box"
+cp src/api/openapi.json "$tree/src/api/"
+cp -r tests/attack tests/support tests/conftest.py "$tree/tests/"
+cp -r share "$tree/"
+ln -s /usr/local/bin/serapis "$tree/build/src/cmd/serapis"
+ln -s /usr/local/libexec/serapis/serapis-box "$tree/build/src/box/serapis-box"
 mkdir -p "$root/opt/serapis/corpus"
 cp -r tests/corpus/c/01-hello.c tests/corpus/node/01-hello.js tests/corpus/ruby/01-hello.rb "$root/opt/serapis/corpus/"
 
@@ -52,7 +61,7 @@ rm -f "$disk" "$log"
 truncate -s 2G "$disk"
 mke2fs -q -t ext4 -d "$root" "$disk"
 echo "vm-check: booting"
-timeout "${VM_TIMEOUT:-1800}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nographic -no-reboot \
+timeout "${VM_TIMEOUT:-7200}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nographic -no-reboot \
 	-kernel "$root"/boot/vmlinuz-* -initrd "$root"/boot/initrd.img-* -append "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0 panic=-1" \
 	-drive file="$disk",if=virtio,format=raw,cache=unsafe -nic none -serial file:"$log" -monitor none -display none || echo "vm-check: the machine did not end by itself"
 rm -f "$disk"

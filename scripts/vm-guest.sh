@@ -18,9 +18,21 @@ check() { # NAME COMMAND...
 # One line for each test of the program; a program that dies has no plan line or not all of its tests.
 suite() { # NAME [AS-WHOM]
 	local out=/run/suite.tap rc=0 as=${2:+ as $2}
-	timeout 900 "$here/tests/test_box_$1" >$out 2>&1 || rc=$?
+	local program=$here/tests/test_box_$1
+	[ -e "$program" ] || program=$here/tests/test_$1
+	timeout 900 "$program" >$out 2>&1 || rc=$?
 	sed -n -E "s/^ok [0-9]+ - (.*)/VM-OK box$as: $1: \1/p; s/^not ok [0-9]+ - (.*)/VM-FAIL box$as: $1: \1/p" $out | tr '_' ' '
 	[ $rc = 0 ] || { fail "box$as: $1 ended with status $rc"; grep -v '^ok' $out | tail -30; }
+}
+# The attack corpus, a line for each program. Not the controls: an unprivileged user of an emulated machine without a network has nothing to win.
+attacks() { # AS-WHOM [PYTEST-ARGUMENT...]
+	local as=$1 out=/run/attacks.out rc=0
+	shift
+	(cd $here/tree && timeout 5400 python3 -m pytest -v --no-header -p no:cacheprovider tests/attack -k "not without_the_defence" "$@") 2>&1 | tee $out |
+		sed -u -n -E "s/^tests.*::test_attack\[[^:]*: (.*)\] PASSED.*/VM-OK attack$as: \1/p; s/^tests.*::test_after_all_of_them.* PASSED.*/VM-OK attack$as: after all of them/p;
+			s/^tests.*::(.*) (FAILED|ERROR).*/VM-FAIL attack$as: \1/p"
+	rc=${PIPESTATUS[0]}
+	[ "$rc" = 0 ] || { fail "attack corpus$as ended with status $rc"; grep -v PASSED $out | tail -200; }
 }
 eval_is() { # FILE EXPECTED
 	local out
@@ -42,7 +54,7 @@ check "serapis doctor" test $? = 0
 sed 's/^/VM-DOCTOR /' /run/doctor
 check "doctor speaks of cgroup v2" grep -q 'cgroups.*v2' /run/doctor
 
-for s in run limits isolation protocol life; do suite $s; done
+for s in run limits isolation protocol life collect collector leavings; do suite $s; done
 
 # The unit's own group is empty now, its controllers are on, and no box has left anything.
 check "the unit's processes are in a leaf" test -z "$(cat "$own/cgroup.procs")" -a -n "$(cat "$own/serapis-self/cgroup.procs")"
@@ -53,11 +65,11 @@ check "no cgroup of a box is left" test -z "$(find "$own" -name 'serapis-box-*')
 mkdir "$own/rootless"
 chown tester: "$own/rootless" "$own/rootless/cgroup.procs" "$own/rootless/cgroup.threads" "$own/rootless/cgroup.subtree_control"
 export SERAPIS_TEST_UID=$(id -u tester) SERAPIS_TEST_ENFORCED=ids,memory,pids,cpu,seccomp,net SERAPIS_TEST_CGROUP=$own/rootless
-for s in run limits isolation protocol life; do suite $s "a user with ids and a cgroup"; done
+for s in run limits isolation protocol life collect collector; do suite $s "a user with ids and a cgroup"; done
 check "no cgroup of that user's box is left" test -z "$(find "$own/rootless" -name 'serapis-box-*')"
 unset SERAPIS_TEST_CGROUP
 export SERAPIS_TEST_UID=$(id -u nobody) SERAPIS_TEST_ENFORCED=seccomp,net
-for s in run limits isolation; do suite $s "nobody"; done
+for s in run limits isolation collector; do suite $s "nobody"; done
 unset SERAPIS_TEST_UID SERAPIS_TEST_ENFORCED
 
 # As a system administrator would start it for a user, and as a user does who is told nothing.
@@ -89,6 +101,8 @@ serves() {
 }
 check "serapis serve" serves
 check "no cgroup of its box is left" test -z "$(find "$own" -maxdepth 1 -name 'serapis-box-*')"
+
+. $here/vm-unit.sh
 
 echo VM-END
 sync

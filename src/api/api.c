@@ -6,41 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/client.h"
 #include "api/internal.h"
-#include "api/open_mode.h"
+#include "api/legacy.h"
+#include "api/rate.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
+#define SMALL_BODY 4096
+#define SIGNUP_BUCKETS 4096
 #define WORK_THREADS 16 /* they wait for the store, not for a processor */
 #define IDLE_MS (75 * 1000) /* longer than a balancer's 65 s, so that it is the balancer that closes */
 #define ANSWER_MS (120 * 1000) /* for the largest answer over a slow line; a client that takes longer only holds memory */
 #define STOP_MS 5000 /* for answers that are on their way when everybody has been answered */
 
-static bool find_forwarding(void *cls, const char *name, const char *value)
-{
-	const char **found = cls;
-	if (sp_open_mode_forwarding(name)) *found = name;
-	return !*found;
-}
-
-static bool gate(struct sp_http_request *r, void *cls)
-{
-	const struct sp_http_route *route = sp_http_route_of(r);
-	if (route && (route->handler == sp_api_healthz || route->handler == sp_api_readyz)) return true;
-
-	struct sp_open_mode_request q = {.peer = sp_http_peer(r), .host = sp_http_header(r, "Host"), .origin = sp_http_header(r, "Origin")};
-	char why[200];
-	sp_http_each_header(r, find_forwarding, &q.forwarding);
-	if (sp_open_mode_allows(&q, why, sizeof(why))) return true;
-	sp_api_reply_problem(r, 403, "open_mode_local_only",
-	        "this server has no users, so it answers only callers on its own machine, and of this request %s. Serving others needs "
-	        "users with API keys.",
-	        why);
-	return false;
-}
-
-static void fault(struct sp_http_request *r, enum sp_http_fault what, int64_t limit, const char *text, void *cls)
+void sp_api_fault(struct sp_http_request *r, enum sp_http_fault what, int64_t limit, const char *text, void *cls)
 {
 	struct sp_problems ps = {0};
 
@@ -78,23 +59,30 @@ static void fault(struct sp_http_request *r, enum sp_http_fault what, int64_t li
 	sp_api_reply_problems(r, &ps);
 }
 
-static void done(struct sp_http_request *r, int status, int64_t duration_ns, void *cls)
+void sp_api_done(struct sp_http_request *r, int status, int64_t duration_ns, void *cls)
 {
 	const struct sp_http_route *route = sp_http_route_of(r);
-	/* Probes come every few seconds for ever. */
-	bool probe = route && status == 200 && (route->handler == sp_api_healthz || route->handler == sp_api_readyz);
+	/* Probes and scrapes come every few seconds for ever. */
+	bool probe = route && status == 200 &&
+	             (route->handler == sp_api_healthz || route->handler == sp_api_readyz || route->handler == sp_api_get_metrics);
+
+	sp_api_count_request(r, status, duration_ns);
+	enum sp_log_level level = probe ? SP_LOG_DEBUG : SP_LOG_INFO;
+	if (!sp_log_on(level)) return;
 
 	/* The path without the query; status null: the client left before the answer. */
-	const struct sp_log_field fields[] = {
+	struct sp_log_field fields[8] = {
 	        SP_S("request_id", sp_http_request_id(r)),
 	        SP_S("method", sp_http_method(r)),
 	        SP_S("path", sp_http_path(r)),
 	        SP_I("http_status", status),
 	        SP_MS("total_ms", duration_ns),
-	        {.name = NULL},
 	};
-	enum sp_log_level level = probe ? SP_LOG_DEBUG : SP_LOG_INFO;
-	if (sp_log_on(level)) sp_log_write(level, "http", status ? "request" : "request without answer", fields);
+	size_t n = 5;
+	const char *evaluation = sp_http_note(r, SP_HTTP_NOTE_EVALUATION), *user = sp_http_note(r, SP_HTTP_NOTE_USER);
+	if (evaluation) fields[n++] = (struct sp_log_field)SP_S("evaluation_id", evaluation);
+	if (user) fields[n++] = (struct sp_log_field)SP_S("user_id", user);
+	sp_log_write(level, "http", status ? "request" : "request without answer", fields);
 }
 
 static void on_reply(void *cls, const struct sp_id *id)
@@ -108,19 +96,31 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 	const struct sp_config *c = a->parts.config;
 	struct sp_http_route own[] = {
 	        {"POST", "/v1/eval/{language}", (size_t)c->http_body_max_bytes, sp_api_post_eval, a},
-	        {"GET", "/v1/evaluations/{id}", 0, sp_api_get_evaluation, a},
-	        {"GET", "/v1/languages", 0, sp_api_get_languages, a},
-	        {"GET", "/healthz", 0, sp_api_healthz, a, .urgent = true},
-	        {"GET", "/readyz", 0, sp_api_readyz, a, .urgent = true},
+	        {"GET", "/v1/evaluations", 0, sp_api_list_evaluations, a}, {"GET", "/v1/evaluations/{id}", 0, sp_api_get_evaluation, a},
+	        {"DELETE", "/v1/evaluations/{id}", 0, sp_api_delete_evaluation, a},
+	        {"POST", "/v1/evaluations/{id}/cancel", SMALL_BODY, sp_api_cancel_evaluation, a},
+	        {"GET", "/v1/evaluations/{id}/output", 0, sp_api_get_output, a},
+	        {"GET", "/v1/evaluations/{id}/stdout", 0, sp_api_get_output, a},
+	        {"GET", "/v1/evaluations/{id}/stderr", 0, sp_api_get_output, a}, {"GET", "/v1/languages", 0, sp_api_get_languages, a},
+	        {"GET", "/v1/users", 0, sp_api_list_users, a}, {"POST", "/v1/users", SMALL_BODY, sp_api_post_user, a},
+	        {"GET", "/v1/users/{user}", 0, sp_api_get_user, a}, {"DELETE", "/v1/users/{user}", 0, sp_api_delete_user, a},
+	        {"GET", "/v1/users/{user}/keys", 0, sp_api_list_keys, a}, {"POST", "/v1/users/{user}/keys", SMALL_BODY, sp_api_post_key, a},
+	        {"DELETE", "/v1/users/{user}/keys/{key}", 0, sp_api_delete_key, a}, {"GET", "/api/healthcheck", 0, sp_legacy_health, a},
+	        {"GET", "/api/users", 0, sp_legacy_list_users, a}, {"POST", "/api/users", SMALL_BODY, sp_legacy_post_user, a},
+	        {"GET", "/api/users/api-key", 0, sp_legacy_get_key, a},
+	        {"POST", "/api/evaluations/{language}", (size_t)c->http_body_max_bytes, sp_legacy_post_evaluation, a},
+	        {"GET", "/healthz", 0, sp_api_healthz, a, .urgent = true}, {"GET", "/readyz", 0, sp_api_readyz, a, .urgent = true},
+	        {"GET", "/metrics", 0, sp_api_get_metrics, a}, /* the last: not here when it has a port of its own */
 	};
+	size_t n = SP_COUNT(own) - (*c->http_metrics_listen ? 1 : 0);
 	SP_BUG_ON(SP_COUNT(own) + sp_api_page_nroutes > SP_COUNT(a->routes));
-	memcpy(a->routes, own, sizeof(own));
-	memcpy(a->routes + SP_COUNT(own), sp_api_page_routes, sp_api_page_nroutes * sizeof(own[0]));
+	memcpy(a->routes, own, n * sizeof(own[0]));
+	memcpy(a->routes + n, sp_api_page_routes, sp_api_page_nroutes * sizeof(own[0]));
 
 	struct sp_http_options opt = {
 	        .listen = c->http_listen,
 	        .routes = a->routes,
-	        .nroutes = SP_COUNT(own) + sp_api_page_nroutes,
+	        .nroutes = n + sp_api_page_nroutes,
 	        .loop_threads = (int)c->http_threads,
 	        .work_threads = WORK_THREADS,
 	        .connections_max = (size_t)c->http_connections_max,
@@ -129,9 +129,9 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 	        .memory_max = (size_t)c->http_memory_max_bytes,
 	        .answer_deadline_ms = ANSWER_MS,
 	        .idle_ms = IDLE_MS,
-	        .fault = fault,
-	        .gate = gate,
-	        .done = done,
+	        .fault = sp_api_fault,
+	        .gate = sp_api_gate,
+	        .done = sp_api_done,
 	        .cls = a,
 	};
 	a->server = sp_http_start(&opt, err);
@@ -140,7 +140,12 @@ static int start_server(struct sp_api *a, struct sp_err *err)
 
 static void api_free(struct sp_api *a)
 {
+	sp_api_metrics_stop(a);
 	sp_waiters_free(a->waiters);
+	sp_auth_free(a->auth);
+	sp_proxies_free(a->proxies);
+	sp_cors_free(a->cors);
+	sp_rate_free(a->signups);
 	pthread_rwlock_destroy(&a->parts_lock);
 	free(a->frozen);
 	free(a);
@@ -154,7 +159,12 @@ struct sp_api *sp_api_start(const struct sp_api_parts *parts, struct sp_err *err
 	atomic_init(&a->drain_began_ns, 0);
 	pthread_rwlock_init(&a->parts_lock, NULL);
 	sp_api_page_init();
+	a->signups = sp_rate_new(SIGNUP_BUCKETS);
+	if (!(a->proxies = sp_proxies_parse(parts->config->http_trusted_proxies, err))) goto fail;
+	if (!(a->cors = sp_cors_parse(parts->config->http_cors_origins, err))) goto fail;
+	if (!(a->auth = sp_auth_new(parts->store, parts->config, err))) goto fail;
 	if (!(a->waiters = sp_waiters_start(parts->store, sp_api_answer_waiter, a, err))) goto fail;
+	if (sp_api_metrics_start(a, err) < 0) goto fail;
 	sp_broker_set_on_reply(parts->broker, on_reply, a);
 	if (start_server(a, err) < 0) {
 		sp_broker_set_on_reply(parts->broker, NULL, NULL);
@@ -180,6 +190,15 @@ void sp_api_drain_begin(struct sp_api *a)
 	a->frozen = frozen;
 	pthread_rwlock_unlock(&a->parts_lock);
 }
+
+void sp_api_claims_changed(struct sp_api *a)
+{
+	pthread_rwlock_rdlock(&a->parts_lock);
+	if (!a->frozen && a->parts.claims_changed) a->parts.claims_changed(a->parts.cls);
+	pthread_rwlock_unlock(&a->parts_lock);
+}
+
+void sp_api_stop_listening(struct sp_api *a) { sp_http_quiesce(a->server); }
 
 void sp_api_stop(struct sp_api *a, int64_t timeout_ms)
 {

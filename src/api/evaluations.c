@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * POST /v1/eval/{language} and GET /v1/evaluations/{id}.
- *
- * The order that keeps the promises: everything that can refuse comes before the row is stored; once it is durable the answer is 200 or 202, whatever happens; a waiter is in the table
- * before the broker hears of the id, so its reply finds it.
- */
+/* One evaluation: GET /v1/evaluations/{id}, POST …/cancel, DELETE; how it is answered, at once or when it has ended. */
+#include "api/evaluations.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "api/internal.h"
+#include "api/legacy.h"
 #include "base/clock.h"
-#include "base/data.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/request.h"
-#include "core/result.h"
+#include "core/ended.h"
+#include "store/history.h"
 
 static void add_location(struct sp_http_request *r, const struct sp_id *id)
 {
@@ -39,12 +34,25 @@ static void reply_evaluation(
 	sp_api_reply_rendered(r, pending ? 202 : 200, *rendered);
 }
 
-static void reply_stored(struct sp_http_request *r, const struct sp_stored *s, enum sp_encoding encoding, bool created_here)
+void sp_api_reply_stored(struct sp_http_request *r, const struct sp_stored *s, enum sp_encoding encoding, bool created_here, json_t *echo)
 {
 	struct sp_http_text *t = NULL;
 
+	if (echo) {
+		sp_legacy_reply(r, s, echo);
+		json_decref(echo);
+		return;
+	}
 	reply_evaluation(r, s, encoding, created_here, &t);
 	sp_http_text_unref(t);
+}
+
+void sp_api_note_evaluation(struct sp_http_request *r, const struct sp_id *id)
+{
+	char text[SP_ID_TEXT];
+
+	sp_id_text(id, text);
+	sp_http_set_note(r, SP_HTTP_NOTE_EVALUATION, text);
 }
 
 static void reply_absent(struct sp_http_request *r, const char *id)
@@ -54,38 +62,84 @@ static void reply_absent(struct sp_http_request *r, const char *id)
 
 void sp_api_answer_waiter(void *api, struct sp_waiter *w, const struct sp_stored *s, struct sp_http_text *rendered[SP_WAITERS_ENCODINGS])
 {
-	if (s) {
+	char id[SP_ID_TEXT];
+
+	if (s && w->echo) {
+		sp_legacy_reply(w->request, s, w->echo);
+	} else if (s) {
 		SP_BUG_ON((size_t)w->encoding >= SP_WAITERS_ENCODINGS);
 		reply_evaluation(w->request, s, w->encoding, w->created_here, &rendered[w->encoding]);
-		return;
+	} else {
+		sp_id_text(&w->row.id, id);
+		reply_absent(w->request, id);
 	}
-	char id[SP_ID_TEXT];
-	sp_id_text(&w->row.id, id);
-	reply_absent(w->request, id);
 }
 
+/* ---- waiting ---- */
+
+struct gone {
+	struct sp_work work;
+	struct sp_api *a;
+	struct sp_id id;
+};
+
+static void told_canceled(struct sp_api *a, const struct sp_evaluation *row)
+{
+	struct sp_ended e = {.id = &row->id,
+	        .language = row->language,
+	        .claim_no = row->claim_no,
+	        .status = row->status,
+	        .queue_ns = -1,
+	        .run_ns = -1,
+	        .total_ns = -1};
+
+	sp_evaluation_ended("api", a->parts.languages, &e);
+	sp_waiters_wake(a->waiters, &row->id);
+}
+
+static void cancel_gone(struct sp_work *work)
+{
+	struct gone *g = (struct gone *)work;
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	if (sp_store_cancel(g->a->parts.store, &g->id, SP_CANCEL_CLIENT_GONE, &row, &err) < 0) {
+		if (err.code != SP_E_NOT_FOUND) sp_log_warn("api", "not canceled though nobody waits for it any more", SP_ERR(&err));
+	} else if (row.status == SP_STATUS_CANCELED) {
+		told_canceled(g->a, &row);
+	}
+	free(g);
+}
+
+/* The request is not answered before this has returned, so its waiter is there. What runs goes on. One who has only closed his sending side is answered with what becomes of it. */
 static void on_gone(struct sp_http_request *r, void *cls)
 {
-	/* The run goes on, and so does the wait: one who has only closed his sending side still wants the answer. */
+	struct sp_waiter *w = cls;
+
 	sp_log_debug("api", "a client that waited has left", SP_S("request_id", sp_http_request_id(r)));
+	struct gone *g = sp_new(struct gone);
+	*g = (struct gone){.work = {.fn = cancel_gone}, .a = w->cls, .id = w->row.id};
+	if (!sp_waiters_do(g->a->waiters, &g->work)) free(g);
 }
 
-/* The request is held and may be answered at any time from here on; it must not be touched after. */
-static void wait_for(struct sp_api *a, struct sp_http_request *r, const struct sp_evaluation *row, enum sp_encoding encoding,
-        bool created_here, int64_t wait_ms)
+void sp_api_wait_for(struct sp_api *a, struct sp_http_request *r, const struct sp_evaluation *row, const struct sp_api_wait *how)
 {
 	struct sp_waiter *w = sp_new(struct sp_waiter);
 
 	*w = (struct sp_waiter){.request = r,
 	        .row = *row,
-	        .encoding = encoding,
-	        .created_here = created_here,
-	        .deadline_ns = sp_mono_ns() + wait_ms * SP_NS_PER_MS};
-	sp_http_hold(r, on_gone, NULL);
+	        .encoding = how->encoding,
+	        .created_here = how->created_here,
+	        .echo = how->echo,
+	        .cls = a,
+	        .deadline_ns = sp_mono_ns() + how->wait_ms * SP_NS_PER_MS};
+	sp_http_hold(r, how->cancel_when_gone ? on_gone : NULL, w);
 	sp_waiters_add(a->waiters, w);
 }
 
-static bool take_encoding(struct sp_http_request *r, enum sp_encoding *out)
+/* ---- what a request says ---- */
+
+bool sp_api_take_encoding(struct sp_http_request *r, enum sp_encoding *out)
 {
 	const char *s = sp_http_query(r, "encoding");
 
@@ -118,192 +172,151 @@ static bool take_wait(struct sp_http_request *r, int64_t max, int64_t *out)
 	return false;
 }
 
-static bool is_json(struct sp_http_request *r)
+static void reply_store_away(struct sp_http_request *r, const struct sp_err *err)
 {
-	const char *t = sp_http_header(r, "Content-Type");
-	static const char json[] = "application/json";
-
-	if (t && !strncasecmp(t, json, sizeof(json) - 1)) {
-		t += sizeof(json) - 1;
-		t += strspn(t, " \t");
-		if (!*t || *t == ';') return true;
-	}
-	const char *host = sp_http_header(r, "Host");
-	sp_api_reply_problem(r, 415, "json_required",
-	        "the body must be JSON with Content-Type: application/json; send it like this: curl --json '{\"code\":\"...\"}' "
-	        "http://%.100s%.100s",
-	        host ? host : "127.0.0.1", sp_http_path(r));
-	return false;
+	sp_log_error("api", "the store failed", SP_S("request_id", sp_http_request_id(r)), SP_ERR(err));
+	sp_api_reply_problem(r, 503, "store_unavailable", "the store does not answer at the moment, try again");
 }
 
-static const struct sp_language *take_language(struct sp_api *a, struct sp_http_request *r)
+bool sp_api_load(struct sp_api *a, struct sp_http_request *r, const struct sp_caller *caller, bool with_data, struct sp_stored *out)
 {
-	const struct sp_languages *ls = a->parts.languages;
-	const char *name = sp_http_param(r, "language");
-	const struct sp_language *l = sp_languages_find(ls, name);
-
-	if (l) return l;
-	char list[200] = "";
-	size_t len = 0;
-	for (size_t i = 0; i < ls->n; i++) {
-		int w = snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "", ls->list[i].id);
-		if (w < 0 || (size_t)w >= sizeof(list) - len) {
-			list[len] = '\0';
-			break;
-		}
-		len += (size_t)w;
-	}
-	const char *near = sp_languages_nearest(ls, name);
-	struct sp_problems ps = {0};
-	sp_problem_add(&ps, 404, "unknown_language", NULL, json_string(name), NULL,
-	        "there is no language '%.40s'%s%s%s; this server has: %s", name, near ? "; did you mean '" : "", near ? near : "",
-	        near ? "'?" : "", list);
-	sp_api_reply_problems(r, &ps);
-	return NULL;
-}
-
-static bool is_available(struct sp_api *a, struct sp_http_request *r, const struct sp_language *l)
-{
-	struct sp_language_state state = {0};
-
-	sp_api_language_state(a, (size_t)(l - a->parts.languages->list), &state);
-	if (state.available) return true;
-	sp_api_reply_problem(
-	        r, 503, "language_unavailable", "%s cannot be run at the moment%s%s", l->name, state.why[0] ? ": " : "", state.why);
-	return false;
-}
-
-static bool is_draining(struct sp_api *a, struct sp_http_request *r)
-{
-	int64_t began = atomic_load(&a->drain_began_ns);
-
-	if (!atomic_load(&a->stopping) && (!began || sp_mono_ns() - began < a->parts.config->drain_delay_ms * SP_NS_PER_MS)) return false;
-	sp_api_reply_problem(r, 503, "draining", "the service is ending; nothing was stored, send it again");
-	return true;
-}
-
-/* The checked request, or false after having answered. */
-static bool take_request(struct sp_api *a, struct sp_http_request *r, const struct sp_language *l, struct sp_request *out)
-{
-	enum sp_json_fault fault;
-	struct sp_err err = {0};
-	struct sp_problems ps = {0};
-	size_t n;
-	const char *p = sp_http_body(r, &n);
-	json_t *body = sp_json_parse(p, n, &fault, &err);
-
-	if (!body) {
-		sp_api_reply_problem(r, 400, fault == SP_JSON_DUPLICATE ? "duplicate_key" : "invalid_json",
-		        "the body is not acceptable JSON: %s", err.msg);
-		return false;
-	}
-	bool ok = sp_request_parse(body, l, a->parts.config, out, &ps);
-	json_decref(body);
-	if (ok) {
-		sp_problems_fini(&ps);
-		return true;
-	}
-	sp_request_fini(out);
-	sp_api_reply_problems(r, &ps);
-	return false;
-}
-
-/* Makes the row durable. false after having answered: nothing was stored. */
-static bool store_request(struct sp_api *a, struct sp_http_request *r, const struct sp_request *req, struct sp_evaluation *out)
-{
-	struct sp_new_evaluation in = {.id = sp_id_new(),
-	        .language = req->language->id,
-	        .class_ = req->class_,
-	        .reference = req->reference,
-	        .max_waiting = a->parts.config->queue_max_waiting};
-	sp_autofree char *text = sp_request_encode(req, &in.request.n);
-	struct sp_err err = {0};
-
-	in.request.p = text;
-	if (sp_store_create(a->parts.store, &in, out, &err) == 0) return true;
-	if (err.code == SP_E_LIMIT) {
-		struct sp_problems ps = {0};
-		sp_problem_add(&ps, 503, "queue_full", NULL, NULL, json_integer(in.max_waiting),
-		        "%" PRId64 " evaluations wait already (queue.max_waiting); nothing was stored, try again later", in.max_waiting);
-		sp_api_reply_problems(r, &ps);
-		return false;
-	}
-	sp_log_error("api", "cannot store an evaluation", SP_S("request_id", sp_http_request_id(r)), SP_ERR(&err));
-	sp_api_reply_problem(
-	        r, 503, "store_unavailable", "the store cannot take the evaluation at the moment; nothing was stored, try again");
-	return false;
-}
-
-static void publish(struct sp_api *a, const struct sp_id *id, enum sp_class class_, bool waits)
-{
-	struct sp_err err = {0};
-	char text[SP_ID_TEXT];
-	/* In one process a reply is a function call, and lets GET ?wait_ms= answer at once; elsewhere it is a message that only a synchronous request is worth. */
-	bool wants_reply = waits || !strcmp(a->parts.broker->ops->name, "embedded");
-
-	if (sp_broker_publish(a->parts.broker, id, class_, wants_reply, &err) == 0) return;
-	sp_id_text(id, text);
-	sp_log_warn("api", "not published; the janitor will", SP_S("evaluation_id", text), SP_ERR(&err));
-}
-
-void sp_api_post_eval(struct sp_http_request *r, void *api)
-{
-	struct sp_api *a = api;
-	static const char *const known[] = {"encoding", NULL};
-	enum sp_encoding encoding;
-	struct sp_request req = {0};
-	struct sp_stored s = {0};
-
-	const struct sp_language *l = take_language(a, r);
-	if (!l || !sp_api_check_query(r, known) || !take_encoding(r, &encoding) || !is_json(r) || !take_request(a, r, l, &req)) return;
-	bool ok = !is_draining(a, r) && is_available(a, r, l) && store_request(a, r, &req, &s.row);
-	bool waits = !req.async && req.wait_ms > 0;
-	int64_t wait_ms = req.wait_ms < a->parts.config->http_sync_wait_max_ms ? req.wait_ms : a->parts.config->http_sync_wait_max_ms;
-	enum sp_class class_ = req.class_;
-	sp_request_fini(&req);
-	if (!ok) return;
-
-	if (waits) wait_for(a, r, &s.row, encoding, true, wait_ms);
-	publish(a, &s.row.id, class_, waits);
-	if (!waits) reply_stored(r, &s, encoding, true);
-}
-
-void sp_api_get_evaluation(struct sp_http_request *r, void *api)
-{
-	struct sp_api *a = api;
-	static const char *const known[] = {"wait_ms", "encoding", NULL};
 	const char *text = sp_http_param(r, "id");
-	enum sp_encoding encoding;
-	struct sp_stored s = {0};
 	struct sp_err err = {0};
-	int64_t wait_ms;
 	struct sp_id id;
 
-	if (!sp_api_check_query(r, known) || !take_encoding(r, &encoding) ||
-	        !take_wait(r, a->parts.config->http_sync_wait_max_ms, &wait_ms))
-		return;
 	if (!sp_id_parse(text, &id)) {
 		reply_absent(r, text);
-		return;
+		return false;
 	}
-	if (sp_store_get(a->parts.store, &id, true, &s, &err) < 0) {
-		if (err.code == SP_E_NOT_FOUND) {
+	sp_api_note_evaluation(r, &id);
+	if (sp_store_get(a->parts.store, &id, with_data, out, &err) < 0) {
+		if (err.code == SP_E_NOT_FOUND)
 			reply_absent(r, text);
-			return;
-		}
-		sp_log_error("api", "cannot read an evaluation", SP_S("request_id", sp_http_request_id(r)), SP_ERR(&err));
-		sp_api_reply_problem(r, 503, "store_unavailable", "the store does not answer at the moment, try again");
+		else
+			reply_store_away(r, &err);
+		return false;
+	}
+	/* Somebody else's looks absent: that it exists is nobody's business either. */
+	if (sp_caller_may_see(caller, out->row.has_user, &out->row.user_id)) return true;
+	sp_stored_fini(out);
+	reply_absent(r, text);
+	return false;
+}
+
+void sp_api_reply_or_wait(struct sp_api *a, struct sp_http_request *r, const struct sp_id *id, enum sp_encoding encoding, int64_t wait_ms,
+        bool created_here, json_t *echo)
+{
+	struct sp_stored s = {0};
+	struct sp_err err = {0};
+
+	if (sp_store_get(a->parts.store, id, true, &s, &err) < 0) {
+		char text[SP_ID_TEXT];
+		sp_id_text(id, text);
+		if (err.code == SP_E_NOT_FOUND)
+			reply_absent(r, text);
+		else
+			reply_store_away(r, &err);
+		json_decref(echo);
 		return;
 	}
 	if (wait_ms == 0 || sp_status_terminal(s.row.status)) {
-		reply_stored(r, &s, encoding, false);
+		sp_api_reply_stored(r, &s, encoding, created_here, echo);
 		sp_stored_fini(&s);
 		return;
 	}
 	struct sp_evaluation row = s.row;
 	sp_stored_fini(&s);
-	wait_for(a, r, &row, encoding, false, wait_ms);
+	struct sp_api_wait w = {.encoding = encoding, .created_here = created_here, .wait_ms = wait_ms, .echo = echo};
+	sp_api_wait_for(a, r, &row, &w);
 	/* It may have ended between the look and the table, and its reply have found nobody. */
 	bool ended = false;
-	if (sp_store_sweep(a->parts.store, &row.id, 1, &ended, &err) == 0 && ended) sp_waiters_wake(a->waiters, &row.id);
+	if (sp_store_sweep(a->parts.store, id, 1, &ended, &err) == 0 && ended) sp_waiters_wake(a->waiters, id);
+}
+
+/* ---- the routes ---- */
+
+void sp_api_get_evaluation(struct sp_http_request *r, void *api)
+{
+	struct sp_api *a = api;
+	static const char *const known[] = {"wait_ms", "encoding", NULL};
+	sp_autoconfig const struct sp_config *now = sp_config_hold(a->parts.config);
+	struct sp_caller caller;
+	enum sp_encoding encoding;
+	struct sp_stored s = {0};
+	int64_t wait_ms;
+
+	if (!sp_api_caller(a, r, &caller) || !sp_api_check_query(r, known) || !sp_api_take_encoding(r, &encoding) ||
+	        !take_wait(r, now->http_sync_wait_max_ms, &wait_ms) || !sp_api_load(a, r, &caller, wait_ms == 0, &s))
+		return;
+	struct sp_id id = s.row.id;
+	if (wait_ms == 0) sp_api_reply_stored(r, &s, encoding, false, NULL);
+	sp_stored_fini(&s);
+	if (wait_ms) sp_api_reply_or_wait(a, r, &id, encoding, wait_ms, false, NULL);
+}
+
+/* Such a request needs no body; `curl --json '{}'` sends one all the same. */
+static bool body_is_empty(struct sp_http_request *r)
+{
+	size_t n;
+	const char *p = sp_http_body(r, &n);
+
+	if (n == 0 || (n == 2 && !memcmp(p, "{}", 2))) return true;
+	sp_api_reply_problem(r, 422, "unknown_field", "this request takes no fields; its body must be empty or {}");
+	return false;
+}
+
+void sp_api_cancel_evaluation(struct sp_http_request *r, void *api)
+{
+	struct sp_api *a = api;
+	static const char *const known[] = {"wait_ms", "encoding", NULL};
+	sp_autoconfig const struct sp_config *now = sp_config_hold(a->parts.config);
+	struct sp_caller caller;
+	enum sp_encoding encoding;
+	struct sp_stored s = {0};
+	struct sp_evaluation after;
+	struct sp_err err = {0};
+	int64_t wait_ms;
+
+	if (!sp_api_caller(a, r, &caller) || !sp_api_check_query(r, known) || !sp_api_take_encoding(r, &encoding) ||
+	        !take_wait(r, now->http_sync_wait_max_ms, &wait_ms) || !body_is_empty(r) || !sp_api_load(a, r, &caller, false, &s))
+		return;
+	bool had_ended = sp_status_terminal(s.row.status);
+	struct sp_id id = s.row.id;
+	sp_stored_fini(&s);
+	if (sp_store_cancel(a->parts.store, &id, SP_CANCEL_REQUESTED, &after, &err) < 0) {
+		if (err.code == SP_E_NOT_FOUND)
+			reply_absent(r, sp_http_param(r, "id"));
+		else
+			reply_store_away(r, &err);
+		return;
+	}
+	if (after.status == SP_STATUS_CANCELED && !had_ended)
+		told_canceled(a, &after);
+	else if (!sp_status_terminal(after.status))
+		sp_api_claims_changed(a);
+	sp_api_reply_or_wait(a, r, &id, encoding, wait_ms, false, NULL);
+}
+
+void sp_api_delete_evaluation(struct sp_http_request *r, void *api)
+{
+	struct sp_api *a = api;
+	static const char *const known[] = {NULL};
+	struct sp_caller caller;
+	struct sp_stored s = {0};
+	struct sp_evaluation was;
+	struct sp_err err = {0};
+
+	if (!sp_api_caller(a, r, &caller) || !sp_api_check_query(r, known) || !sp_api_load(a, r, &caller, false, &s)) return;
+	struct sp_id id = s.row.id;
+	sp_stored_fini(&s);
+	if (sp_store_erase(a->parts.store, &id, &was, &err) < 0) {
+		if (err.code == SP_E_NOT_FOUND)
+			reply_absent(r, sp_http_param(r, "id"));
+		else
+			reply_store_away(r, &err);
+		return;
+	}
+	if (was.status == SP_STATUS_EVALUATING) sp_api_claims_changed(a);
+	sp_waiters_wake(a->waiters, &id);
+	sp_http_reply_static(r, 204, NULL, "", 0);
 }

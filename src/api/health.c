@@ -19,6 +19,12 @@ static const char *not_ready(struct sp_api *a)
 	return why;
 }
 
+bool sp_api_store_is_up(struct sp_api *a)
+{
+	int64_t seen = sp_waiters_store_seen_ns(a->waiters);
+	return seen && sp_mono_ns() - seen <= STORE_FRESH_NS;
+}
+
 void sp_api_readyz(struct sp_http_request *r, void *api)
 {
 	struct sp_api *a = api;
@@ -27,10 +33,10 @@ void sp_api_readyz(struct sp_http_request *r, void *api)
 		sp_api_reply_problem(r, 503, "draining", "not ready: the service is ending");
 		return;
 	}
-	int64_t seen = sp_waiters_store_seen_ns(a->waiters);
-	if (!seen || sp_mono_ns() - seen > STORE_FRESH_NS) {
+	if (!sp_api_store_is_up(a)) {
 		sp_api_reply_problem(r, 503, "store_unavailable",
-		        seen ? "not ready: the store has not answered for 10 s" : "not ready: the store has not answered yet");
+		        sp_waiters_store_seen_ns(a->waiters) ? "not ready: the store has not answered for 10 s"
+		                                             : "not ready: the store has not answered yet");
 		return;
 	}
 	const char *why = not_ready(a);

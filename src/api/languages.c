@@ -34,7 +34,7 @@ static json_t *limits_json(const struct sp_eval_limits *l)
 	return o;
 }
 
-static json_t *language_json(struct sp_api *a, size_t i)
+static json_t *language_json(struct sp_api *a, const struct sp_config *now, size_t i)
 {
 	const struct sp_language *l = &a->parts.languages->list[i];
 	struct sp_language_state state = {0};
@@ -42,10 +42,10 @@ static json_t *language_json(struct sp_api *a, size_t i)
 
 	sp_api_language_state(a, i, &state);
 	for (char **s = l->aliases; s && *s; s++) json_array_append_new(aliases, json_string(*s));
-	struct sp_eval_limits defaults = a->parts.config->limits_default;
+	struct sp_eval_limits defaults = now->limits_default;
 	if (defaults.run.memory_bytes < l->memory_min_bytes) defaults.run.memory_bytes = l->memory_min_bytes;
 	json_object_set_new(limits, "defaults", limits_json(&defaults));
-	json_object_set_new(limits, "max", limits_json(&a->parts.config->limits_max));
+	json_object_set_new(limits, "max", limits_json(&now->limits_max));
 	json_object_set_new(o, "id", json_string(l->id));
 	json_object_set_new(o, "name", json_string(l->name));
 	json_object_set_new(o, "aliases", aliases);
@@ -62,10 +62,12 @@ void sp_api_get_languages(struct sp_http_request *r, void *api)
 {
 	struct sp_api *a = api;
 	static const char *const known[] = {NULL};
+	struct sp_caller caller;
 
-	if (!sp_api_check_query(r, known)) return;
+	if (!sp_api_caller(a, r, &caller) || !sp_api_check_query(r, known)) return;
+	sp_autoconfig const struct sp_config *now = sp_config_hold(a->parts.config);
 	json_t *items = json_array(), *o = json_object();
-	for (size_t i = 0; i < a->parts.languages->n; i++) json_array_append_new(items, language_json(a, i));
+	for (size_t i = 0; i < a->parts.languages->n; i++) json_array_append_new(items, language_json(a, now, i));
 	json_object_set_new(o, "items", items);
 	sp_api_reply_json(r, 200, o);
 }

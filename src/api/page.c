@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The page at / and what it loads: sources in web/, put into the program by embed.py. */
+/* The page at / and what it loads (sources in web/), and the description of the API (openapi.json): put into the program by embed.py. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,14 +16,16 @@ struct asset {
 ASSET(index_html);
 ASSET(app_js);
 ASSET(style_css);
+ASSET(openapi_json);
 
 static struct asset index_html = {sp_asset_index_html, sp_asset_index_html_end, "text/html; charset=utf-8", ""};
 static struct asset app_js = {sp_asset_app_js, sp_asset_app_js_end, "text/javascript; charset=utf-8", ""};
 static struct asset style_css = {sp_asset_style_css, sp_asset_style_css_end, "text/css; charset=utf-8", ""};
+static struct asset openapi_json = {sp_asset_openapi_json, sp_asset_openapi_json_end, "application/json", ""};
 
 void sp_api_page_init(void)
 {
-	struct asset *all[] = {&index_html, &app_js, &style_css};
+	struct asset *all[] = {&index_html, &app_js, &style_css, &openapi_json};
 
 	for (size_t i = 0; i < SP_COUNT(all); i++) {
 		uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a: it tells versions apart, no more */
@@ -61,5 +63,6 @@ const struct sp_http_route sp_api_page_routes[] = {
         {"GET", "/", 0, serve, &index_html},
         {"GET", "/app.js", 0, serve, &app_js},
         {"GET", "/style.css", 0, serve, &style_css},
+        {"GET", "/openapi.json", 0, serve, &openapi_json},
 };
 const size_t sp_api_page_nroutes = SP_COUNT(sp_api_page_routes);

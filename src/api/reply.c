@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "api/legacy.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -47,6 +48,12 @@ void sp_api_reply_rendered(struct sp_http_request *r, int status, struct sp_http
 	sp_http_reply_text(r, status, "application/json", t);
 }
 
+void sp_api_reply_text(struct sp_http_request *r, int status, const char *content_type, struct sp_http_text *t)
+{
+	add_common(r);
+	sp_http_reply_text(r, status, content_type, t);
+}
+
 void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body)
 {
 	struct sp_http_text *t = sp_api_render(body);
@@ -58,6 +65,14 @@ void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body)
 void sp_api_reply_problems(struct sp_http_request *r, struct sp_problems *ps)
 {
 	int status = ps->list[0].http_status;
+	if (sp_legacy_path(sp_http_path(r))) {
+		char text[sizeof(ps->list[0].message) + 40];
+		snprintf(text, sizeof(text), "%s%s", status == 422 ? "The evaluation was not created: " : "", ps->list[0].message);
+		sp_problems_fini(ps);
+		if (status == 503) sp_http_add_header(r, "Retry-After", "1");
+		sp_legacy_error(r, status, text);
+		return;
+	}
 	json_t *body = sp_problems_json(ps, sp_http_request_id(r));
 	bool language = !strcmp(ps->list[0].code, "language_unavailable");
 

@@ -115,6 +115,7 @@ static void answer_all(struct sp_waiters *ws, struct sp_waiter *list)
 		struct sp_http_text *own[SP_WAITERS_ENCODINGS] = {NULL};
 		ws->answer(ws->cls, w, absent ? NULL : found ? &s : &last, found ? rendered : own);
 		drop_texts(own);
+		json_decref(w->echo);
 		free(w);
 		pthread_mutex_lock(&ws->mu);
 		ws->unanswered--;
@@ -264,12 +265,22 @@ fail:
 	return NULL;
 }
 
+bool sp_waiters_do(struct sp_waiters *ws, struct sp_work *w) { return sp_workpool_push(ws->pool, w); }
+
 int64_t sp_waiters_store_seen_ns(struct sp_waiters *ws)
 {
 	pthread_mutex_lock(&ws->mu);
 	int64_t t = ws->store_seen_ns;
 	pthread_mutex_unlock(&ws->mu);
 	return t;
+}
+
+size_t sp_waiters_count(struct sp_waiters *ws)
+{
+	pthread_mutex_lock(&ws->mu);
+	size_t n = ws->unanswered;
+	pthread_mutex_unlock(&ws->mu);
+	return n;
 }
 
 size_t sp_waiters_close(struct sp_waiters *ws, int64_t timeout_ms)

@@ -7,6 +7,8 @@
 #ifndef SP_API_WAITERS_H
 #define SP_API_WAITERS_H
 
+#include <jansson.h>
+
 #include "core/result.h"
 #include "http/server.h"
 #include "http/workpool.h"
@@ -22,6 +24,8 @@ struct sp_waiter {
 	struct sp_evaluation row; /* as last seen; says what is waited for, and is shown when the store cannot be asked */
 	enum sp_encoding encoding;
 	bool created_here; /* by this request: 202 while it has not ended */
+	json_t *echo; /* answered in the form of the original API, with these fields of the request; NULL: in ours. Owned */
+	void *cls; /* of whoever added it */
 	int64_t deadline_ns; /* sp_mono_ns() */
 
 	struct sp_work _work;
@@ -42,8 +46,11 @@ struct sp_waiters *sp_waiters_start(struct sp_store *store, sp_waiters_answer an
 void sp_waiters_add(struct sp_waiters *ws, struct sp_waiter *w);
 /* The evaluation is said to have ended. Any thread, does not block. */
 void sp_waiters_wake(struct sp_waiters *ws, const struct sp_id *id);
+/* Runs a piece of work on the pool, if only for not blocking where one is. False: the pool has ended, w stays the caller's. */
+bool sp_waiters_do(struct sp_waiters *ws, struct sp_work *w) SP_MUSTCHECK;
 /* When the store last answered a sweep, sp_mono_ns(); 0: not yet. */
 int64_t sp_waiters_store_seen_ns(struct sp_waiters *ws);
+size_t sp_waiters_count(struct sp_waiters *ws); /* how many wait for their answer */
 /* Waits until nobody waits or timeout_ms is over, then ends all waits. Returns how many were cut short. */
 size_t sp_waiters_close(struct sp_waiters *ws, int64_t timeout_ms);
 void sp_waiters_free(struct sp_waiters *ws); /* after close; NULL is fine */

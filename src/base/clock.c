@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/err.h"
@@ -87,4 +88,47 @@ int sp_cond_wait_until(pthread_cond_t *c, pthread_mutex_t *m, int64_t deadline_n
 
 	SP_BUG_ON(rc != 0 && rc != ETIMEDOUT);
 	return rc ? -1 : 0;
+}
+
+static bool two(const char *s, int min, int max, int *out)
+{
+	if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9') return false;
+	*out = (s[0] - '0') * 10 + s[1] - '0';
+	return *out >= min && *out <= max;
+}
+
+bool sp_parse_rfc3339(const char *s, int64_t *wall_ms)
+{
+	struct tm t = {0};
+	int century, year, oh = 0, om = 0, sign = 1;
+	int64_t ms = 0;
+
+	if (strnlen(s, 20) < 20) return false;
+	if (!two(s, 0, 99, &century) || !two(s + 2, 0, 99, &year) || s[4] != '-' || !two(s + 5, 1, 12, &t.tm_mon) || s[7] != '-' ||
+	        !two(s + 8, 1, 31, &t.tm_mday) || (s[10] != 'T' && s[10] != 't') || !two(s + 11, 0, 23, &t.tm_hour) || s[13] != ':' ||
+	        !two(s + 14, 0, 59, &t.tm_min) || s[16] != ':' || !two(s + 17, 0, 60, &t.tm_sec))
+		return false;
+	const char *p = s + 19;
+	if (*p == '.') {
+		int digits = 0;
+		for (p++; *p >= '0' && *p <= '9'; p++, digits++)
+			if (digits < 3) ms = ms * 10 + (*p - '0');
+		if (digits == 0 || digits > 9) return false;
+		for (; digits < 3; digits++) ms *= 10;
+	}
+	if (*p == '+' || *p == '-') {
+		sign = *p == '-' ? -1 : 1;
+		if (strnlen(p, 7) != 6 || !two(p + 1, 0, 23, &oh) || p[3] != ':' || !two(p + 4, 0, 59, &om)) return false;
+	} else if ((*p != 'Z' && *p != 'z') || p[1]) {
+		return false;
+	}
+	t.tm_year = century * 100 + year - 1900;
+	t.tm_mon--;
+	/* timegm() moves a 31st of April into May, and leap seconds into the next minute: the date alone tells the first. */
+	struct tm date = {.tm_year = t.tm_year, .tm_mon = t.tm_mon, .tm_mday = t.tm_mday}, given = date;
+	(void)timegm(&date);
+	if (t.tm_year < 70 || date.tm_mon != given.tm_mon || date.tm_mday != given.tm_mday) return false;
+	time_t seconds = timegm(&t);
+	*wall_ms = (int64_t)seconds * 1000 + ms - sign * ((int64_t)oh * 3600 + (int64_t)om * 60) * 1000;
+	return true;
 }

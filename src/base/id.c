@@ -117,6 +117,22 @@ bool sp_id_parse(const char *text, struct sp_id *out)
 	return true;
 }
 
+int64_t sp_id_ms(const struct sp_id *id)
+{
+	int64_t ms = 0;
+
+	for (int i = 0; i < 6; i++) ms = ms << 8 | id->b[i];
+	return ms;
+}
+
+struct sp_id sp_id_floor(int64_t wall_ms)
+{
+	struct sp_id id = {{0}};
+
+	put_be(id.b, wall_ms < 0 ? 0 : wall_ms > (int64_t)MS_MAX ? MS_MAX : (uint64_t)wall_ms, 6);
+	return id;
+}
+
 bool sp_id_equal(const struct sp_id *a, const struct sp_id *b) { return memcmp(a->b, b->b, sizeof(a->b)) == 0; }
 
 uint64_t sp_id_hash(const struct sp_id *id)

@@ -15,6 +15,9 @@ struct sp_id {
 struct sp_id sp_id_new(void); /* thread safe */
 void sp_id_text(const struct sp_id *id, char out[SP_ID_TEXT]); /* lower case, with dashes */
 bool sp_id_parse(const char *text, struct sp_id *out); /* exactly 36 characters, any case; any UUID version */
+/* The time in a UUIDv7, in ms since 1970, and the least id of a time (0 and 2^48 - 1 are the ends). */
+int64_t sp_id_ms(const struct sp_id *id);
+struct sp_id sp_id_floor(int64_t wall_ms);
 bool sp_id_equal(const struct sp_id *a, const struct sp_id *b);
 uint64_t sp_id_hash(const struct sp_id *id);
 

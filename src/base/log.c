@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ struct line {
 	char p[LINE_MAX_];
 };
 
-static enum sp_log_level least_level = SP_LOG_INFO;
+static atomic_int least_level = SP_LOG_INFO;
 static bool as_text;
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t lost; /* lines since the last that was written; under write_lock */
@@ -39,10 +40,15 @@ static const struct {
         [SP_LOG_WARN] = {"warn", "WARN "},
         [SP_LOG_ERROR] = {"error", "ERROR"}};
 
-void sp_log_setup(enum sp_log_level least, bool json)
+void sp_log_set_level(enum sp_log_level least)
 {
 	SP_BUG_ON((unsigned)least >= SP_COUNT(levels));
-	least_level = least;
+	atomic_store_explicit(&least_level, (int)least, memory_order_relaxed);
+}
+
+void sp_log_setup(enum sp_log_level least, bool json)
+{
+	sp_log_set_level(least);
 	as_text = !json && isatty(STDERR_FILENO) == 1;
 }
 
@@ -56,7 +62,7 @@ bool sp_log_level_parse(const char *name, enum sp_log_level *out)
 	return false;
 }
 
-bool sp_log_on(enum sp_log_level level) { return level >= least_level; }
+bool sp_log_on(enum sp_log_level level) { return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed); }
 
 static void put(struct line *l, const char *p, size_t n)
 {

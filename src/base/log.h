@@ -42,6 +42,7 @@ struct sp_log_field {
 
 /* Process-wide; call once before threads start. `json`: JSON lines even on a terminal. Before it: info and above, JSON. */
 void sp_log_setup(enum sp_log_level least, bool json);
+void sp_log_set_level(enum sp_log_level least); /* any thread, at any time */
 bool sp_log_level_parse(const char *name, enum sp_log_level *out); /* debug, info, warn, error */
 bool sp_log_on(enum sp_log_level level);
 void sp_log_write(enum sp_log_level level, const char *component, const char *msg, const struct sp_log_field *fields);

@@ -181,7 +181,7 @@ static bool parse_with_unit(const char *s, const struct unit *units, size_t n, i
 
 bool sp_parse_duration_ms(const char *s, int64_t *out)
 {
-	static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+	static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 	return parse_with_unit(s, units, SP_COUNT(units), out);
 }
 

@@ -21,7 +21,7 @@ int sp_base64_add(struct sp_buf *out, const void *p, size_t n); /* RFC 4648, wit
  * out is full (out->failed). */
 int sp_base64_decode(struct sp_buf *out, const char *s, size_t n);
 
-/* "15s" "250ms" "2m" "1h" → milliseconds; "256MiB" "64KiB" "1GiB" "100B" "100" → bytes. No sign, no fraction, no
+/* "15s" "250ms" "2m" "1h" "7d" → milliseconds; "256MiB" "64KiB" "1GiB" "100B" "100" → bytes. No sign, no fraction, no
  * space, no overflow; a duration needs its unit. *out is untouched on failure. */
 bool sp_parse_duration_ms(const char *s, int64_t *out);
 bool sp_parse_bytes(const char *s, int64_t *out);

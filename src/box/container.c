@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Order is everything here, and both halves are short on purpose.
+ * Order is everything here, and all but the last lines of it happen before there is a request, because a request waits for nothing that can be had ahead.
  *
- *   init     mounts, pivot_root → waits for the order → files (before any code of the run exists) → fork → becomes uid 1 without
- *            capabilities, keeps one pipe → releases the program
- *   program  oom score, session, stdio, limits, uid 1000 without capabilities → waits for the release → filter → exec
+ *   init     mounts, pivot_root → fork → becomes uid 1 without capabilities, keeps one pipe → releases the program → waits for it
+ *   program  oom score, session → closes all it has no use for → uid 1000 without capabilities → filter → waits for the release
+ *            → waits for the order → files (before any code of the run exists) → stdio, limits → closes the rest → exec
  *
- * The two run side by side up to the release, which is what makes sure that the program never meets an init that still has powers.
+ * The two run side by side up to the release, which is what makes sure that the program never meets an init that still has powers. Whatever comes with the
+ * order, archive, arguments, environment, is first looked at by a process that has as little power as the program itself.
  *
  * Init ends when the main process ends: the kernel then kills whatever else is in the pid namespace, and the launcher's wait for init returns only when
  * all of it is gone. A daemon that the program left behind holds nothing up.
@@ -25,10 +26,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -45,7 +46,8 @@
 
 bool sp_seccomp_present(void) { return true; }
 
-/* Last of all: the filter refuses most of what this file does. no_new_privs, which makes it possible without a capability, is set since the box's start. */
+/* After everything that takes power: what is left to do is what any program may do, so the filter need not wait for the order, which it would make
+ * wait (compiling it costs a tenth of a millisecond). no_new_privs, which makes it possible without a capability, is set since the box's start. */
 static int install_seccomp(void)
 {
 	struct sock_fprog f = {.len = SP_COUNT(sp_seccomp_run), .filter = (struct sock_filter *)(uintptr_t)sp_seccomp_run};
@@ -58,17 +60,19 @@ static int install_seccomp(void) { return 0; }
 
 #define DEFAULT_STACK (UINT64_C(8) << 20)
 
-static void note_sink(int fd, const struct sp_box_error *e)
+void sp_container_note_sink(int fd, const struct sp_box_error *e)
 {
 	struct sp_note n = {.kind = SP_NOTE_FAILED, .error = *e};
 	(void)!write(fd, &n, sizeof n); /* nobody is left to be told when the launcher is gone */
 }
 
-static rlim_t within(rlim_t want, int resource)
+int sp_container_limit(int what, uint64_t v)
 {
-	/* A hard limit of the service's environment that is lower stays: raising it would need a capability on the host. */
 	struct rlimit now;
-	return getrlimit(resource, &now) == 0 && now.rlim_max < want ? now.rlim_max : want;
+	if (setrlimit(what, &(struct rlimit){v, v}) == 0) return 0;
+	/* A hard limit of the service's environment that is lower stays: raising it would need a capability on the host. */
+	if (errno != EPERM || getrlimit(what, &now) < 0 || now.rlim_max >= v) return -1;
+	return setrlimit(what, &(struct rlimit){now.rlim_max, now.rlim_max});
 }
 
 int sp_container_prepare(const char **what)
@@ -83,10 +87,8 @@ int sp_container_prepare(const char **what)
 	        {RLIMIT_RTPRIO, 0}};
 
 	*what = "setting the slot's resource limits";
-	for (size_t i = 0; i < SP_COUNT(limits); i++) {
-		rlim_t v = within(limits[i].value, limits[i].what);
-		if (setrlimit(limits[i].what, &(struct rlimit){v, v}) < 0) return -1;
-	}
+	for (size_t i = 0; i < SP_COUNT(limits); i++)
+		if (sp_container_limit(limits[i].what, limits[i].value) < 0) return -1;
 	umask(022);
 
 	/* The bounding set ends what an exec could ever give back; the launcher itself, which never execs, keeps what it has. NOROOT: even uid 0 of this
@@ -101,7 +103,7 @@ int sp_container_prepare(const char **what)
 	        0, 0, 0);
 }
 
-static void become(uid_t uid, bool drop_groups, const char *who)
+void sp_container_become(unsigned uid, bool drop_groups, const char *who)
 {
 	/* Empties effective, permitted and inheritable; ambient follows them. */
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -112,6 +114,18 @@ static void become(uid_t uid, bool drop_groups, const char *who)
 	        syscall(SYS_setresuid, uid, uid, uid) < 0)
 		sp_die(SP_BOX_E_SETUP, errno, "taking the ids of the %s", who);
 	if (syscall(SYS_capset, &h, none) < 0) sp_die(SP_BOX_E_SETUP, errno, "dropping the capabilities of the %s", who);
+}
+
+void sp_container_die_first(const struct sp_mounts *m)
+{
+	sp_autoclose int oom = openat(m->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (oom < 0 || write(oom, "1000", 4) != 4) sp_die(SP_BOX_E_SETUP, errno, "setting oom_score_adj");
+}
+
+void sp_container_leave_mounts(const struct sp_mounts *m, int feed)
+{
+	sp_autoclose int own = openat(m->proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (own >= 0) (void)!sp_wire_send(feed, "", 1, &own, 1, MSG_DONTWAIT);
 }
 
 /* The order, unpacked. */
@@ -134,11 +148,9 @@ static void set_limits(const struct sp_box_step *s, bool cgroup)
 	        {RLIMIT_NPROC, s->processes + 16},
 	        {RLIMIT_CPU, s->cpu_ns / 1000000000 + (cgroup ? 5 : 1)}, /* without a cgroup they are all there is */
 	};
-	for (size_t i = 0; i < SP_COUNT(limits); i++) {
-		rlim_t v = within(limits[i].value, limits[i].what);
-		if (setrlimit(limits[i].what, &(struct rlimit){v, v}) < 0)
+	for (size_t i = 0; i < SP_COUNT(limits); i++)
+		if (sp_container_limit(limits[i].what, limits[i].value) < 0)
 			sp_die(SP_BOX_E_SETUP, errno, "setting resource limit %d", limits[i].what);
-	}
 }
 
 static void set_stdio(const struct work *w)
@@ -177,57 +189,7 @@ static void execute(const struct sp_spec *s)
 	errno = why;
 }
 
-static void SP_NORETURN program(const struct sp_container *c, const struct work *w, int release)
-{
-	struct sp_note note = {.kind = SP_NOTE_READY};
-	static struct sp_spec spec;
-	uint64_t size;
-
-	sp_die_to(note_sink, c->ready, false);
-
-	/* Before the uid changes, since the file belongs to the namespace's root then: of all in the slot's cgroup, the oom killer shall choose the run, not
-	 * the launcher (box-rules.md 4). Through the launcher's proc; the container's own is read-only. */
-	int oom = openat(c->mounts->proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (oom < 0 || write(oom, "1000", 4) != 4) sp_die(SP_BOX_E_SETUP, errno, "setting oom_score_adj");
-	close(oom);
-
-	setsid();
-	set_stdio(w);
-	set_limits(&w->step, c->cpu >= 0);
-	become(SP_RUN_UID, !c->single, "program");
-
-	if (sp_box_check_sealed(w->spec, SP_BOX_SPEC_BYTES_MAX, &size) < 0) sp_die(SP_BOX_E_REQUEST, 0, "the spec is not a sealed memfd");
-	char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, w->spec, 0);
-	if (bytes == MAP_FAILED) sp_die(SP_BOX_E_SETUP, errno, "mapping the spec");
-	const char *fault = sp_spec_parse(&spec, bytes, size);
-	if (fault) sp_die(SP_BOX_E_REQUEST, 0, "%s", fault);
-	/* Dispositions need no reset: nothing in the box's line of descent ever sets one (main.c). The mask is the box's. */
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-
-	/* The release. End of file instead: init is dead, and we are about to be. */
-	char go;
-	if (read(release, &go, 1) != 1) _exit(1);
-
-	note.cpu = sp_cgroup_cpu_fd(c->cpu);
-	/* Now, not at the exec: until then the kernel would follow a link of /proc to a descriptor of the launcher's tree, were it the working directory, the
-	 * program, its "#!" line or its ELF interpreter, which is the run's own to choose (CVE-2024-21626). The ready pipe alone goes at the exec: its
-	 * end of file is how the launcher knows that the exec succeeded. */
-	int ready = c->ready;
-	if (ready != 3 && (ready = dup3(c->ready, 3, O_CLOEXEC)) < 0) sp_die(SP_BOX_E_SETUP, errno, "moving the ready pipe");
-	sp_die_to(note_sink, ready, false);
-	if (sp_sys_close_range(4, ~0U, 0) < 0) sp_die(SP_BOX_E_SETUP, errno, "close_range");
-	if (chdir(spec.cwd) < 0) sp_die(SP_BOX_E_EXEC, errno, "the working directory %.200s", spec.cwd);
-	if (install_seccomp() < 0) sp_die(SP_BOX_E_SETUP, errno, "installing the system call filter");
-	note.at_ns = sp_mono_ns();
-	if (write(ready, &note, sizeof note) != sizeof note) _exit(1);
-	execute(&spec);
-	sp_die(SP_BOX_E_EXEC, errno, "%.200s", spec.argv[0]);
-}
-
-/* ---- init */
-
+/* As the run: what is made belongs to it, and there is no power that could help a hostile archive past a permission. */
 static void unpack(int memfd)
 {
 	struct sp_box_error e;
@@ -238,14 +200,7 @@ static void unpack(int memfd)
 	void *archive = mmap(NULL, size, PROT_READ, MAP_PRIVATE, memfd, 0);
 	sp_autoclose int box = open("/box", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (archive == MAP_FAILED || box < 0) sp_die(SP_BOX_E_SETUP, errno, "opening the files");
-	/* As the run's uid for the file system: what it makes belongs to the run, and no capability helps it past a permission. */
-	setfsgid(SP_RUN_UID);
-	setfsuid(SP_RUN_UID);
 	if (sp_files_unpack(archive, size, box, &e) < 0) sp_die((enum sp_box_error_code)e.code, 0, "%s", e.text);
-	setfsuid(0);
-	setfsgid(0);
-	/* The change of ids took it away, and the program-to-be, a fork of us, has its oom_score_adj to write. */
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) sp_die(SP_BOX_E_SETUP, errno, "PR_SET_DUMPABLE");
 	munmap(archive, size);
 }
 
@@ -267,30 +222,84 @@ static void take_order(int feed, struct work *w)
 	w->files = o.has_files ? fds[k++] : -1;
 }
 
+/* All that the program-to-be does before there is a request: it gives up what it has. */
+static void step_down(const struct sp_container *c, int release)
+{
+	sp_container_die_first(c->mounts);
+	int keep[] = {0, 1, 2, c->feed, c->ready, c->cpu, release};
+	if (sp_sys_close_but(keep, SP_COUNT(keep)) < 0) sp_die(SP_BOX_E_SETUP, errno, "close_range");
+	setsid();
+	sp_container_become(SP_RUN_UID, !c->single, "program");
+	/* Dispositions need no reset: nothing in the box's line of descent ever sets one (main.c). The mask is the box's. */
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (install_seccomp() < 0) sp_die(SP_BOX_E_SETUP, errno, "installing the system call filter");
+
+	/* The release. End of file instead: init is dead, and we are about to be. */
+	char go;
+	if (read(release, &go, 1) != 1) _exit(1);
+	close(release);
+}
+
+static void SP_NORETURN program(const struct sp_container *c, int release)
+{
+	struct sp_note note = {.kind = SP_NOTE_READY};
+	static struct sp_spec spec;
+	struct work w;
+	uint64_t size;
+
+	sp_die_to(sp_container_note_sink, c->ready, false);
+	step_down(c, release);
+	take_order(c->feed, &w);
+	if (w.files >= 0) unpack(w.files);
+	set_stdio(&w);
+	set_limits(&w.step, c->cpu >= 0); /* after the files, which are not the program's to write */
+	if (sp_box_check_sealed(w.spec, SP_BOX_SPEC_BYTES_MAX, &size) < 0) sp_die(SP_BOX_E_REQUEST, 0, "the spec is not a sealed memfd");
+	char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, w.spec, 0);
+	if (bytes == MAP_FAILED) sp_die(SP_BOX_E_SETUP, errno, "mapping the spec");
+	const char *fault = sp_spec_parse(&spec, bytes, size);
+	if (fault) sp_die(SP_BOX_E_REQUEST, 0, "%s", fault);
+
+	note.cpu = sp_cgroup_cpu_fd(c->cpu);
+	/* Now, not at the exec: until then the kernel would follow a link of /proc to a descriptor of ours, were it the working directory, the program, its
+	 * "#!" line or its ELF interpreter, which is the run's own to choose (CVE-2024-21626). The ready pipe alone goes at the exec: its end of file is
+	 * how the launcher knows that the exec succeeded. */
+	int ready = c->ready;
+	if (ready != 3 && (ready = dup3(c->ready, 3, O_CLOEXEC)) < 0) sp_die(SP_BOX_E_SETUP, errno, "moving the ready pipe");
+	sp_die_to(sp_container_note_sink, ready, false);
+	if (sp_sys_close_range(4, ~0U, 0) < 0) sp_die(SP_BOX_E_SETUP, errno, "close_range");
+	if (chdir(spec.cwd) < 0) sp_die(SP_BOX_E_EXEC, errno, "the working directory %.200s", spec.cwd);
+	note.at_ns = sp_mono_ns();
+	if (write(ready, &note, sizeof note) != sizeof note) _exit(1);
+	execute(&spec);
+	sp_die(SP_BOX_E_EXEC, errno, "%.200s", spec.argv[0]);
+}
+
+/* ---- init */
+
 void sp_container_init(const struct sp_container *c)
 {
 	const char *what;
-	struct work w;
 	int release[2], status;
 
-	sp_die_to(note_sink, c->report, false);
+	sp_die_to(sp_container_note_sink, c->report, false);
 	/* Here and not at the clone, where the namespace's root would be the launcher's group: this one is ours, and the program sees "/". */
 	if (unshare(CLONE_NEWCGROUP) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a cgroup namespace");
+	sp_container_leave_mounts(c->mounts, c->feed);
 	if (sp_mounts_enter(c->mounts, c->root, &what) < 0) sp_die(SP_BOX_E_SETUP, errno, "%s", what);
-	take_order(c->feed, &w);
-	if (w.files >= 0) unpack(w.files);
 	if (pipe2(release, O_CLOEXEC) < 0) sp_die(SP_BOX_E_SETUP, errno, "making a pipe");
 
 	pid_t main_pid = fork();
 	if (main_pid < 0) sp_die(SP_BOX_E_SETUP, errno, "forking the program");
 	if (main_pid == 0) {
 		close(release[1]);
-		program(c, &w, release[0]);
+		program(c, release[0]);
 	}
 
 	if (dup2(c->report, 0) < 0 || dup2(release[1], 1) < 0 || sp_sys_close_range(2, ~0U, 0) < 0) _exit(1);
-	sp_die_to(note_sink, 0, false);
-	become(c->single ? SP_RUN_UID : SP_INIT_UID, !c->single, "init");
+	sp_die_to(sp_container_note_sink, 0, false);
+	sp_container_become(c->single ? SP_RUN_UID : SP_INIT_UID, !c->single, "init");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* a belt; what counts is that the launcher is pid 1 of the namespace around this one */
 	if (write(1, "", 1) != 1) sp_die(SP_BOX_E_SETUP, errno, "releasing the program");

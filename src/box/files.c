@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "box/die.h"
+#include "box/path.h"
 #include "box/sys.h"
 
 static uint32_t le16(const unsigned char *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
@@ -23,28 +24,6 @@ static int bad(struct sp_box_error *e, int errnum, const char *fmt, ...)
 	sp_error_set(e, SP_BOX_E_FILES, errnum, fmt, ap);
 	va_end(ap);
 	return -1;
-}
-
-/* NULL for a path that names a place below the directory in one way only, else what is wrong. */
-static const char *path_fault(const char *path, size_t n)
-{
-	unsigned depth = 1;
-	size_t start = 0;
-
-	if (n == 0) return "is empty";
-	if (n > SP_BOX_PATH_MAX) return "is too long";
-	if (memchr(path, 0, n)) return "has a NUL byte";
-	if (path[0] == '/') return "is absolute";
-	for (size_t i = 0; i <= n; i++) {
-		if (i < n && path[i] != '/') continue;
-		size_t len = i - start;
-		if (len == 0) return "has an empty component";
-		if (len > 255) return "has a component of more than 255 bytes";
-		if (path[start] == '.' && (len == 1 || (len == 2 && path[start + 1] == '.'))) return "has a \".\" or \"..\" component";
-		if (i < n && ++depth > SP_BOX_PATH_DEPTH_MAX) return "is too deep";
-		start = i + 1;
-	}
-	return NULL;
 }
 
 /* Invariant: below `dir` is nothing but directories and files that this function's caller made, so mkdirat cannot meet a link. */
@@ -68,7 +47,7 @@ static int make_file(int dir, const char *path, uint32_t mode, const unsigned ch
 {
 	if (make_parents(dir, path, e) < 0) return -1;
 	/* O_EXCL: a name that comes twice is refused instead of overwritten. The resolve flags are the second lock on a door that
-	 * path_fault has shut: no component may lead out or through a link. */
+	 * sp_box_path_fault has shut: no component may lead out or through a link. */
 	sp_autoclose int fd = sp_sys_openat2(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode,
 	        RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
 	if (fd < 0 && errno == EEXIST) return bad(e, 0, "\"%.200s\" comes twice, or is a file and a directory at once", path);
@@ -99,7 +78,7 @@ int sp_files_unpack(const void *archive, size_t n, int dir, struct sp_box_error 
 		p += 8;
 		if ((size_t)(end - p) < path_len || (size_t)(end - p) - path_len < size)
 			return bad(e, 0, "the archive of files ends inside file %u", i + 1);
-		const char *fault = path_fault((const char *)p, path_len);
+		const char *fault = sp_box_path_fault((const char *)p, path_len);
 		if (fault) return bad(e, 0, "the path of file %u %s", i + 1, fault);
 		if (mode != 0644 && mode != 0755) return bad(e, 0, "the mode of file %u is not 0644 or 0755", i + 1);
 		char path[SP_BOX_PATH_MAX + 1];

@@ -9,8 +9,8 @@
 #include "box/protocol.h"
 
 /*
- * Puts the files of an archive below `dir`, owned by the caller's file-system ids. Called by a container's init before any code of the run exists, on
- * an empty file system that only it has seen. Returns 0, or -1 with *e (SP_BOX_E_FILES: a sentence that may be shown to whoever sent the files).
+ * Puts the files of an archive below `dir`, owned by the caller's ids. Called by a container's program-to-be, with no more power than the program will
+ * have, before any code of the run exists, on an empty file system that nobody else has seen. Returns 0, or -1 with *e (SP_BOX_E_FILES: a sentence that may be shown to whoever sent the files).
  */
 int sp_files_unpack(const void *archive, size_t n, int dir, struct sp_box_error *e) SP_MUSTCHECK;
 

@@ -2,12 +2,13 @@
 /*
  * What the box's own processes say to each other, over pairs and pipes that nobody else has an end of.
  *
- *   box → launcher   GO (its id maps are written), then what the slot's channel brought, checked: BEGIN, STEP, END; or REFUSE in the place of a
+ *   box → launcher   GO (its id maps are written), then what the slot's channel brought, checked: BEGIN, STEP, COLLECT, END; or REFUSE in the place of a
  *                    request that the policy forbids: the launcher only sends it back, so that answers keep the order of the requests.
  *   launcher → box   UP, then one answer to each: BEGUN, STARTED [pidfd of init, (cpu time of its cgroup), stdout, (stderr)] and DONE, ENDED, or ERROR.
- *   launcher → init  one struct sp_order, which the prepared container waits for
+ *                    Of a COLLECT: STARTED [pidfd of the collector, (cpu time of its cgroup), records] and DONE.
+ *   launcher → program  one struct sp_order, which the program-to-be of a prepared container waits for
  *   init → launcher  one struct sp_note over the init's pipe: how the main process ended, or which call of the set-up failed
- *   program → launcher  struct sp_note over a close-on-exec pipe: ready (then the end of file says "executed"), or why not
+ *   program, collector → launcher  struct sp_note over a close-on-exec pipe: ready (then the end of file says "executed", or "begun"), or why not
  */
 #ifndef SP_BOX_INNER_H
 #define SP_BOX_INNER_H
@@ -23,6 +24,7 @@ enum sp_inner_type {
 	SP_IN_STEP,
 	SP_IN_END,
 	SP_IN_REFUSE,
+	SP_IN_COLLECT,
 	SP_IN_UP = 65,
 	SP_IN_BEGUN,
 	SP_IN_STARTED,
@@ -53,6 +55,7 @@ struct sp_inner {
 	union {
 		struct sp_box_begin begin;
 		struct sp_box_step step;
+		struct sp_box_collect collect;
 		struct sp_inner_started started;
 		struct sp_inner_done done;
 		struct sp_inner_ended ended;

@@ -6,22 +6,26 @@
  * One thread, blocking calls: nobody else depends on it. It works off one request after the other; while a step runs it waits for the container's
  * init, and the box, which holds a pidfd of that init and the timers, is what ends a step early.
  *
- * Untrusted bytes pass through it only as descriptors: the spec is parsed by the program-to-be, the archive by the container's init.
+ * Untrusted bytes pass through it only as descriptors: the spec is parsed by the program-to-be, the archive by the container's init, a request to collect
+ * files by the collector.
  */
 #include "box/launcher.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "box/collect.h"
 #include "box/container.h"
 #include "box/die.h"
 #include "box/inner.h"
@@ -80,16 +84,22 @@ static void raise_loopback(void)
 
 /*
  * What can be read of the network namespace's past: packets, but also what was counted without one, as a datagram that found no route. A run could
- * leave the next a number of its choice. A file that this kernel does not have counts as empty; one that cannot be read, as different each time.
+ * leave the next a number of its choice. A file that this kernel does not have counts as empty; one that cannot be read, as different each time. The hash
+ * begins with a key that no program knows, so that none can choose counters that look like those of a new namespace.
  */
 static uint64_t net_fingerprint(const struct sp_slot *s)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = s->net_key, word;
 	for (size_t i = 0; i < SP_COUNT(s->net); i++) {
 		char text[4096];
 		ssize_t n = 0;
 		for (off_t at = 0; s->net[i] >= 0 && (n = pread(s->net[i], text, sizeof text, at)) > 0; at += n)
-			for (ssize_t k = 0; k < n; k++) h = (h ^ (unsigned char)text[k]) * UINT64_C(0x100000001b3);
+			for (ssize_t k = 0; k < n; k += (ssize_t)sizeof word) {
+				word = 0;
+				memcpy(&word, text + k, (size_t)(n - k) < sizeof word ? (size_t)(n - k) : sizeof word);
+				h = (h ^ word) * UINT64_C(0x100000001b3);
+				h ^= h >> 32;
+			}
 		if (n < 0) h ^= (uint64_t)sp_mono_ns();
 	}
 	return h;
@@ -109,21 +119,9 @@ static void open_net(struct sp_slot *s)
 /* Everything but 0–2, the channel and the cgroup directories belongs to the box or to other slots. */
 static void close_foreign(const struct sp_launcher *l)
 {
-	int keep[1 + SP_CG_COUNT] = {l->channel};
-	memcpy(keep + 1, l->cgroups.dir, sizeof l->cgroups.dir);
-	for (size_t i = 1; i < SP_COUNT(keep); i++)
-		for (size_t j = i; j > 0 && keep[j] < keep[j - 1]; j--) {
-			int swap = keep[j];
-			keep[j] = keep[j - 1];
-			keep[j - 1] = swap;
-		}
-	unsigned from = 3;
-	for (size_t i = 0; i < SP_COUNT(keep); i++) {
-		if (keep[i] < 0 || (unsigned)keep[i] < from) continue;
-		if ((unsigned)keep[i] > from) sp_sys_close_range(from, (unsigned)keep[i] - 1, 0);
-		from = (unsigned)keep[i] + 1;
-	}
-	sp_sys_close_range(from, ~0U, 0);
+	int keep[4 + SP_CG_COUNT] = {0, 1, 2, l->channel};
+	memcpy(keep + 4, l->cgroups.dir, sizeof l->cgroups.dir);
+	sp_sys_close_but(keep, SP_COUNT(keep));
 }
 
 static void set_up(struct sp_slot *s, struct sp_launcher *l)
@@ -161,8 +159,12 @@ static void set_up(struct sp_slot *s, struct sp_launcher *l)
 	open_net(s);
 	if (sp_container_prepare(&what) < 0) sp_die(SP_BOX_E_HOST, errno, "%s", what);
 
+	/* What building took and gave back: each container is two forks of this process, and would carry it along and take it apart again, page by page. */
+	malloc_trim(0);
+	if (getrandom(&s->net_key, sizeof s->net_key, 0) != sizeof s->net_key) sp_die(SP_BOX_E_HOST, errno, "getrandom");
 	s->net_new = net_fingerprint(s);
-	if (sp_mounts_tree_open(&what) < 0) sp_die(SP_BOX_E_HOST, errno, "%s", what);
+	s->tree = (struct sp_tree_size){64 << 20, 0};
+	if (sp_mounts_tree_open(&s->tree, &what) < 0) sp_die(SP_BOX_E_HOST, errno, "%s", what);
 	s->baseline = sp_cgroup_usage(&s->cgroups.kept);
 	s->files = -1;
 	s->ready = SP_PREPARED_NONE;
@@ -178,9 +180,13 @@ static void begin(struct sp_slot *s, const struct sp_box_begin *b, int *files)
 		sp_slot_refuse(s, SP_BOX_E_REQUEST, 0, "BEGIN before the END of the last");
 		return;
 	}
-	if (sp_mounts_tree_size(b->tree_bytes, b->tree_inodes) < 0) {
-		sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "setting the size of the run's tree");
-		return;
+	const struct sp_tree_size size = {b->tree_bytes, b->tree_inodes};
+	if (size.bytes != s->tree.bytes || size.inodes != s->tree.inodes) {
+		if (sp_mounts_tree_resize(&size) < 0) {
+			sp_slot_refuse(s, SP_BOX_E_SETUP, errno, "setting the size of the run's tree");
+			return;
+		}
+		s->tree = size;
 	}
 	s->open = true;
 	s->stepped = s->spoiled = false;
@@ -224,7 +230,7 @@ static void end(struct sp_slot *s)
 		const char *what;
 		if (sp_mounts_tree_close() < 0)
 			dirty = "the run's tree cannot be unmounted";
-		else if (sp_mounts_tree_open(&what) < 0)
+		else if (sp_mounts_tree_open(&s->tree, &what) < 0)
 			dirty = what;
 		s->used = false;
 	}
@@ -262,6 +268,8 @@ void sp_launcher_main(struct sp_launcher *l)
 			if (files >= 0) close(files);
 		} else if (m.type == SP_IN_STEP) {
 			sp_slot_step(&s, &m.u.step, fds, nfds);
+		} else if (m.type == SP_IN_COLLECT) {
+			sp_slot_collect(&s, &m.u.collect, fds[0]);
 		} else if (m.type == SP_IN_END) {
 			end(&s);
 		} else {

@@ -10,8 +10,8 @@
  *         │            and pidfds.
  *         └ launcher   launcher.c, mounts.c. One a slot: pid 1 of the slot's pid namespace, root of the slot's user namespace (S), in the slot's cgroup and
  *           │          network namespace. Makes containers, reads counters, cleans up.
- *           └ init     container.c, files.c. One a step: pid 1 of the container. Mounts, files, then no powers.
- *             └ program  uid 1000 of S, no capability in any namespace, no_new_privs, seccomp.
+ *           └ init     container.c. One a step: pid 1 of the container. Mounts, then no powers.
+ *             └ program  container.c, files.c. uid 1000 of S, no capability in any namespace, no_new_privs, seccomp; then files, arguments, exec.
  *
  * Each level is created with less than the one above it and cannot get more: a subverted program owns its container; a subverted launcher would own one
  * slot; a subverted box would own Z, which is some unprivileged ids of the host. None of them can be asked by the service for more than the policy says.

@@ -19,6 +19,8 @@
 /* Read-only is not enough: nosuid makes set-id programs harmless, nodev leaves a device file no meaning. */
 #define ATTR_ROOT (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define ATTR_DEV (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+/* Links cannot be followed by any path, not even by mistake. Of the run's own mount this would break what programs do (box-rules.md 19). */
+#define ATTR_VIEW (ATTR_ROOT | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW)
 #define COPY_MAX (256 * 1024)
 
 /*
@@ -357,7 +359,7 @@ static int take_all(struct build *b, const struct sp_policy *p, int *nodes, stru
 static int make_tree(const int *nodes, struct sp_err *err)
 {
 	static const char *const stage[] = {"/tmp", "/mnt", "/media", "/srv", "/run"};
-	static const char *const points[] = {"oldroot", "roots", "proc", "tree", "empty", "dev"};
+	static const char *const points[] = {"oldroot", "roots", "proc", "tree", "view", "empty", "dev"};
 	char name[64];
 
 	/* It needs some directory of the host as its mount point; nobody sees that it is covered, as this mount namespace is ours alone. */
@@ -411,10 +413,18 @@ int sp_mounts_build(struct sp_mounts *m, const struct sp_policy *p, struct sp_er
 
 /* ---- each run */
 
-int sp_mounts_tree_open(const char **what)
+static void size_options(char out[96], const struct sp_tree_size *s, const char *more)
 {
+	/* the root and three directories come out of the run's number as well */
+	snprintf(out, 96, "size=%llu,nr_inodes=%u%s", (unsigned long long)s->bytes, (s->inodes ? s->inodes : 8192) + 4, more);
+}
+
+int sp_mounts_tree_open(const struct sp_tree_size *size, const char **what)
+{
+	char opts[96];
 	*what = "mounting the run's tree";
-	if (mount("tree", "/tree", "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,nr_inodes=16,mode=0755") < 0) return -1;
+	size_options(opts, size, ",mode=0755");
+	if (mount("tree", "/tree", "tmpfs", MS_NOSUID | MS_NODEV, opts) < 0) return -1;
 	*what = "making the run's directories";
 	umask(0);
 	int rc = mkdir("/tree/box", 0755) < 0 || mkdir("/tree/tmp", 01777) < 0 || mkdir("/tree/shm", 01777) < 0 ||
@@ -424,11 +434,10 @@ int sp_mounts_tree_open(const char **what)
 	return rc ? -1 : 0;
 }
 
-int sp_mounts_tree_size(uint64_t bytes, uint32_t inodes)
+int sp_mounts_tree_resize(const struct sp_tree_size *size)
 {
 	char opts[96];
-	/* the root and three directories come out of the run's number as well */
-	snprintf(opts, sizeof opts, "size=%llu,nr_inodes=%u", (unsigned long long)bytes, (inodes ? inodes : 8192) + 4);
+	size_options(opts, size, "");
 	return mount(NULL, "/tree", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, opts);
 }
 
@@ -447,6 +456,28 @@ uint64_t sp_mounts_tree_used(void)
 {
 	struct statfs s;
 	return statfs("/tree", &s) < 0 ? 0 : (uint64_t)(s.f_blocks - s.f_bfree) * (uint64_t)s.f_bsize;
+}
+
+/* Both names are ours: what a run can rename is below them. */
+int sp_mounts_tree_view(const char **what)
+{
+	*what = "making a view of the run's files (needs Linux 5.14)";
+	return detached("/tree/box", ATTR_VIEW, false);
+}
+
+/* Puts the launcher's tree under the working directory, the new root, at the same place, and takes it away: afterwards no path leads out, not even
+ * through "..". */
+static int become_root(const char **what)
+{
+	*what = "pivot_root";
+	return sp_sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ? -1 : 0;
+}
+
+int sp_mounts_enter_view(int view, const char **what)
+{
+	*what = "attaching the view of the run's files";
+	if (attach(view, AT_FDCWD, "/view") < 0 || chdir("/view") < 0) return -1;
+	return become_root(what);
 }
 
 int sp_mounts_enter(const struct sp_mounts *m, const char *root, const char **what)
@@ -469,8 +500,5 @@ int sp_mounts_enter(const struct sp_mounts *m, const char *root, const char **wh
 	if (mount("/tree/box", "box", NULL, MS_BIND, NULL) < 0 || mount("/tree/tmp", "tmp", NULL, MS_BIND, NULL) < 0 ||
 	        mount("/tree/shm", "dev/shm", NULL, MS_BIND, NULL) < 0)
 		return -1;
-	/* Puts the launcher's tree under the new root at the same place and takes it away: afterwards no path leads out, not even through "..". */
-	*what = "pivot_root";
-	if (sp_sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) return -1;
-	return 0;
+	return become_root(what);
 }

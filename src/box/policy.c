@@ -290,3 +290,15 @@ const char *sp_policy_check_step(const struct sp_policy *p, const struct sp_box_
 		return "stack_bytes is below 64 KiB or over the policy's stack_max";
 	return NULL;
 }
+
+/* No ceilings of its own: what is collected is as large as what a step may write, and takes as long as a step may. */
+const char *sp_policy_check_collect(const struct sp_policy *p, const struct sp_box_collect *c)
+{
+	if (c->wall_ns < 1 || c->wall_ns > p->wall_max) return "wall_ns is 0 or over the policy's wall_max";
+	if (c->cpu_ns < 1 || c->cpu_ns > p->cpu_max) return "cpu_ns is 0 or over the policy's cpu_max";
+	if (c->file_bytes > p->file_bytes_max) return "file_bytes is over the policy's file_bytes_max";
+	if (c->total_bytes > p->tree_bytes_max) return "total_bytes is over the policy's tree_bytes_max";
+	if (c->files < 1 || c->files > SP_BOX_COLLECT_FILES_MAX) return "files is 0 or over 4096";
+	if (c->depth < 1 || c->depth > SP_BOX_PATH_DEPTH_MAX) return "depth is 0 or over 32";
+	return NULL;
+}

@@ -58,5 +58,6 @@ int sp_policy_root(const struct sp_policy *p, const char *name);
 /* NULL when the request is within the policy, else what is wrong with it, as a sentence. */
 const char *sp_policy_check_begin(const struct sp_policy *p, const struct sp_box_begin *b);
 const char *sp_policy_check_step(const struct sp_policy *p, const struct sp_box_step *s);
+const char *sp_policy_check_collect(const struct sp_policy *p, const struct sp_box_collect *c);
 
 #endif

@@ -10,19 +10,26 @@
  * Two kinds of channel:
  *   control  one, given to the box as a descriptor at start. HELLO → READY (with one descriptor a slot: the service's end of its channel). End
  *            of file on it means that the service is gone: the box exits, and with it (it is pid 1) everything below it.
- *   slot     one a slot. BEGIN, then one or more STEPs one after the other, then END; KILL at any time while a STEP runs. The service may send the
- *            next request before the last was answered (BEGIN, STEP back to back); the box works them off in order.
+ *   slot     one a slot. BEGIN, then one or more STEPs one after the other, then END; after a STEP also COLLECT, any number of times. KILL at any time
+ *            while a STEP or COLLECT runs. The service may send the next request before the last was answered (BEGIN, STEP back to back); the box
+ *            works them off in order.
  *
  *   service → box                       box → service
  *   BEGIN  [files memfd]                BEGUN | ERROR
  *   STEP   [spec memfd, (stdin memfd)]  STARTED [stdout pipe, (stderr pipe)]  then DONE | ERROR instead of either
- *   KILL                                (DONE of the running step says killed_by; a KILL while nothing runs is ignored)
+ *   COLLECT [request memfd]             STARTED [records pipe]  then DONE | ERROR instead of either
+ *   KILL                                (DONE of what runs says killed_by; a KILL while nothing runs is ignored)
  *   END                                 ENDED   (the slot is clean again: cgroup back at its baseline, tree unmounted, or slot replaced)
  *
- * Every BEGIN, STEP and END gets its own answer, in order: a STEP that follows a refused BEGIN is answered with ERROR as well. The files are unpacked
- * by the container's init, so what is wrong with them (SP_BOX_E_FILES) is told by the first STEP, not by BEGIN.
+ * Every BEGIN, STEP, COLLECT and END gets its own answer, in order: a STEP that follows a refused BEGIN is answered with ERROR as well. The files are
+ * unpacked inside the container, so what is wrong with them (SP_BOX_E_FILES) is told by the first STEP, not by BEGIN.
  * At most SP_BOX_PENDING_MAX requests of a slot may wait for their answers; one more is a protocol error.
- * After ERROR to BEGIN or STEP the service sends END. The box trusts nothing that arrives here: roots are named, limits are capped by the policy, argv
+ *
+ * COLLECT reads files out of /box. The pid namespaces of all steps are dead then, and the files are read by a process of its own, as the run's id,
+ * in new namespaces (collect.h). Its DONE is that process's: exit code 0 says that the pipe holds everything up to the END record; killed, that it
+ * may end anywhere. The pipe reaches its end of file in any case.
+ *
+ * After ERROR to BEGIN, STEP or COLLECT the service sends END. The box trusts nothing that arrives here: roots are named, limits are capped by the policy, argv
  * and files only ever act as the run's unprivileged uid inside the container.
  */
 #ifndef SP_BOX_PROTOCOL_H
@@ -31,7 +38,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SP_BOX_VERSION 1u
+#define SP_BOX_VERSION 2u
 #define SP_BOX_MAGIC 0x53504258u /* "SPBX" */
 #define SP_BOX_SLOTS_MAX 64
 #define SP_BOX_FDS_MAX 64 /* READY carries one a slot; every other message at most 2 */
@@ -48,6 +55,13 @@
 #define SP_BOX_ARGV_MAX 1024u
 #define SP_BOX_ENV_MAX 256u
 #define SP_BOX_STDIN_BYTES_MAX (64u << 20)
+#define SP_BOX_PATTERNS_MAX 64u
+#define SP_BOX_REQUEST_BYTES_MAX (8 + SP_BOX_PATTERNS_MAX * (SP_BOX_PATH_MAX + 1))
+
+/* Bounds of a COLLECT's answer. */
+#define SP_BOX_COLLECT_FILES_MAX 4096u /* that a request may ask for */
+#define SP_BOX_SKIPS_MAX 256u /* that are told one by one */
+#define SP_BOX_CHUNK_MAX 65536u
 
 enum sp_box_type {
 	SP_BOX_HELLO = 1,
@@ -55,6 +69,7 @@ enum sp_box_type {
 	SP_BOX_STEP,
 	SP_BOX_KILL,
 	SP_BOX_END,
+	SP_BOX_COLLECT,
 	SP_BOX_READY = 65,
 	SP_BOX_BEGUN,
 	SP_BOX_STARTED,
@@ -99,6 +114,14 @@ struct sp_box_step {
 	uint64_t file_bytes; /* RLIMIT_FSIZE */
 	uint32_t open_files; /* RLIMIT_NOFILE */
 	uint64_t stack_bytes; /* RLIMIT_STACK; 0: 8 MiB. "unlimited" is not offered: it changes the address layout */
+};
+
+struct sp_box_collect {
+	uint64_t wall_ns, cpu_ns; /* of the collector, as for a step; its memory is bounded by the box */
+	uint64_t file_bytes; /* a larger file, in what it holds or in what it would take to send, is not sent */
+	uint64_t total_bytes; /* of all files' contents; one that would go over it is not sent, smaller ones after it may be */
+	uint32_t files; /* 1..SP_BOX_COLLECT_FILES_MAX; the first ones in the order of the records */
+	uint32_t depth; /* parts of a path, 1..SP_BOX_PATH_DEPTH_MAX; deeper directories are not looked into */
 };
 
 enum sp_box_ended { SP_BOX_EXITED = 1, SP_BOX_SIGNALED };
@@ -158,6 +181,7 @@ struct sp_box_msg {
 		struct sp_box_ready ready;
 		struct sp_box_begin begin;
 		struct sp_box_step step;
+		struct sp_box_collect collect;
 		struct sp_box_done done;
 		struct sp_box_end_report ended;
 		struct sp_box_error error;
@@ -166,16 +190,56 @@ struct sp_box_msg {
 _Static_assert(sizeof(struct sp_box_msg) <= 4096, "box-rules.md rule 7: a message is at most 4 KiB");
 
 /*
- * Format of the two memfds. All integers little-endian, no padding.
+ * Format of the three memfds. All integers little-endian, no padding.
  *
  * files  u32 magic "SPF1", u32 count, then count × { u16 path length, u16 mode (0644 or 0755), u32 size, path bytes, content bytes }.
  *        Paths are relative to /box, components of 1–255 bytes, none "." or "..", no NUL, no duplicate, none a directory of another's path and a file at once.
  *        BEGIN without a descriptor means no files.
  * spec   u32 magic "SPX1", u32 argc, u32 envc, then argc + envc + 1 NUL-terminated strings: argv, NAME=value environment, working directory
  *        (absolute inside the container, e.g. "/box").
+ * request  u32 magic "SPC1", u32 count (1..SP_BOX_PATTERNS_MAX), then count NUL-terminated patterns (pattern.h).
  */
 #define SP_BOX_FILES_MAGIC 0x31465053u
 #define SP_BOX_SPEC_MAGIC 0x31585053u
+#define SP_BOX_REQUEST_MAGIC 0x31435053u
+
+/*
+ * Format of a COLLECT's pipe, of the same integers: u32 magic "SPR1", then records. A record is a head of SP_BOX_HEAD_BYTES,
+ * { u8 kind, u8 detail, u16 path length, u64 size }, the path, and then by its kind:
+ *
+ *   FILE     detail 1: its owner may execute it, else 0. The contents in chunks { u32 length 1..SP_BOX_CHUNK_MAX, bytes } of `size` bytes together, then
+ *            a u32 0. Fewer bytes than `size` mean that it could not be read to its end.
+ *   SKIPPED  nothing. detail: enum sp_box_skip. The first SP_BOX_SKIPS_MAX of what a pattern matched and is not sent.
+ *   END      no path, detail 0, size 0; { u32 hits (enum sp_box_hit), u32 files, u32 skipped (told or not), u64 bytes of contents }. Nothing follows.
+ *
+ * Paths are relative to /box, of 1..SP_BOX_PATH_MAX bytes, as in the archive of files, but may hold every byte except NUL: a program chose them. They
+ * come in the order of sp_box_path_order() (path.h), each once, and nothing below a FILE or SKIPPED.
+ */
+#define SP_BOX_RECORDS_MAGIC 0x31525053u
+#define SP_BOX_HEAD_BYTES 12
+#define SP_BOX_END_BYTES 20
+
+enum sp_box_record { SP_BOX_RECORD_FILE = 1, SP_BOX_RECORD_SKIPPED, SP_BOX_RECORD_END };
+
+enum sp_box_skip {
+	SP_BOX_SKIP_LARGE = 1, /* over file_bytes */
+	SP_BOX_SKIP_TOTAL, /* would go over total_bytes */
+	SP_BOX_SKIP_LINK, /* a symbolic link: never followed */
+	SP_BOX_SKIP_SPECIAL, /* a named pipe, a socket, a device */
+	SP_BOX_SKIP_UNREADABLE, /* a file or directory whose mode the program has set so that it could not read it either */
+	SP_BOX_SKIP_DEEP, /* a directory at the bound of depth that may hold more */
+	SP_BOX_SKIP_LAST_ = SP_BOX_SKIP_DEEP
+};
+
+enum sp_box_hit { /* what is missing from the records */
+	SP_BOX_HIT_FILES = 1u << 0, /* more files match than `files`; what comes after them was not looked at */
+	SP_BOX_HIT_TOTAL = 1u << 1, /* a file was skipped for total_bytes */
+	SP_BOX_HIT_DEEP = 1u << 2, /* a directory was not looked into for its depth, or a path is longer than SP_BOX_PATH_MAX */
+	SP_BOX_HIT_UNREADABLE = 1u << 3, /* a directory could not be read */
+	SP_BOX_HIT_NAMES = 1u << 4, /* a directory has more names than the collector has memory for */
+	SP_BOX_HIT_SKIPS = 1u << 5, /* more than SP_BOX_SKIPS_MAX were skipped */
+	SP_BOX_HIT_ALL_ = (1u << 6) - 1
+};
 
 /*
  * Both sides' transport (wire.c). Return 0, or -1 with errno: EPROTO for anything the header above calls a protocol error (received

@@ -38,11 +38,11 @@ struct sp_boxslot {
 	unsigned index, generation, ids; /* ids: the lowest of three */
 	pid_t pid;
 	int chan, lchan, pidfd; /* service's channel, launcher's channel, launcher */
-	int cpu, run; /* of the step that runs: cpu time of its cgroup, its init; or -1 */
+	int cpu, run; /* of the step or collector that runs: cpu time of its cgroup, its init; or -1 */
 	struct sp_boxslot_pending {
 		uint32_t type; /* inner type that the launcher owes an answer to */
-		uint64_t wall_ns, cpu_ns; /* of a STEP */
-		bool merge;
+		uint64_t wall_ns, cpu_ns; /* of a STEP or COLLECT */
+		unsigned pipes; /* that its STARTED brings */
 	} pending[SP_BOX_PENDING_MAX];
 	unsigned npending, nheld;
 	struct sp_boxslot_held held[SP_BOX_PENDING_MAX];
@@ -74,6 +74,9 @@ struct sp_box_state {
 	struct sp_boxlost lost[SP_BOXLOST_MAX];
 };
 extern struct sp_box_state sp_the_box;
+
+/* Requests that make something run, which has a pidfd, limits and a DONE. What is said of steps below holds for the collector as well. */
+static inline bool sp_boxslot_runs(uint32_t inner) { return inner == SP_IN_STEP || inner == SP_IN_COLLECT; }
 
 /* ---- box.c */
 

@@ -110,9 +110,9 @@ static void ended(struct sp_boxslot *s, const struct sp_inner_ended *e)
  * The service takes what breaks the protocol for the box's fault, and gives up the whole box for it: so nothing of that kind may get through from a launcher,
  * which is one slot's. Pipes are told by a call that does not ask their file system, which may be one that the launcher serves.
  */
-static bool fits_step(const struct sp_boxslot_pending *step, const int *out, unsigned n)
+static bool fits_run(const struct sp_boxslot_pending *owed, const int *out, unsigned n)
 {
-	if (n != (step->merge ? 1u : 2u)) return false;
+	if (n != owed->pipes) return false;
 	for (unsigned i = 0; i < n; i++)
 		if (fcntl(out[i], F_GETPIPE_SZ) < 0) return false;
 	return true;
@@ -123,13 +123,14 @@ static bool fits(const struct sp_boxslot *s, const struct sp_inner *m, uint32_t 
 {
 	switch ((enum sp_inner_type)m->type) {
 	case SP_IN_BEGUN: return owed == SP_IN_BEGIN;
-	case SP_IN_DONE: return owed == SP_IN_STEP && s->run >= 0 && sp_box_check_done(&m->u.done.done);
+	case SP_IN_DONE: return sp_boxslot_runs(owed) && s->run >= 0 && sp_box_check_done(&m->u.done.done);
 	case SP_IN_ENDED: return owed == SP_IN_END;
 	case SP_IN_ERROR: return owed && owed != SP_IN_END && m->u.error.code >= SP_BOX_E_REQUEST && m->u.error.code <= SP_BOX_E_HOST;
 	case SP_IN_GO:
 	case SP_IN_BEGIN:
 	case SP_IN_STEP:
 	case SP_IN_END:
+	case SP_IN_COLLECT:
 	case SP_IN_REFUSE:
 	case SP_IN_UP:
 	case SP_IN_STARTED: break;
@@ -158,7 +159,7 @@ static bool from_launcher(struct sp_boxslot *s, struct sp_inner *m, int *fds, un
 	}
 	if (m->type == SP_IN_STARTED) {
 		unsigned own = 1 + !!m->u.started.has_cpu;
-		if (owed != SP_IN_STEP || s->run >= 0 || n < own || !fits_step(&s->pending[0], fds + own, n - own)) return false;
+		if (!sp_boxslot_runs(owed) || s->run >= 0 || n < own || !fits_run(&s->pending[0], fds + own, n - own)) return false;
 		*nfds = 0;
 		started(s, &m->u.started, fds, n);
 		return true;

@@ -21,9 +21,14 @@ static void pass_on(struct sp_boxslot *s, const struct sp_inner *m, int *fds, un
 {
 	s->pending[s->npending++] = (struct sp_boxslot_pending){.type = m->type};
 	if (m->type == SP_IN_STEP) {
-		s->pending[s->npending - 1].merge = m->u.step.flags & SP_BOX_STEP_MERGE;
+		s->pending[s->npending - 1].pipes = m->u.step.flags & SP_BOX_STEP_MERGE ? 1 : 2;
 		s->pending[s->npending - 1].wall_ns = m->u.step.wall_ns;
 		s->pending[s->npending - 1].cpu_ns = m->u.step.cpu_ns;
+	}
+	if (m->type == SP_IN_COLLECT) {
+		s->pending[s->npending - 1].pipes = 1;
+		s->pending[s->npending - 1].wall_ns = m->u.collect.wall_ns;
+		s->pending[s->npending - 1].cpu_ns = m->u.collect.cpu_ns;
 	}
 	if (s->answer_at == SP_NEVER && s->run < 0) s->answer_at = sp_mono_ns() + SP_BOXSLOT_ANSWER_NS;
 	bool sent = sp_wire_send(s->lchan, m, sizeof *m, fds, nfds, 0) == 0;
@@ -77,8 +82,8 @@ static void request(struct sp_boxslot *s, const struct sp_inner *m, int *fds, un
 static void kill_request(struct sp_boxslot *s)
 {
 	bool found = s->run >= 0;
-	for (unsigned i = 0; i < s->npending; i++) found |= s->pending[i].type == SP_IN_STEP;
-	for (unsigned i = 0; i < s->nheld; i++) found |= s->held[i].m.type == SP_IN_STEP;
+	for (unsigned i = 0; i < s->npending; i++) found |= sp_boxslot_runs(s->pending[i].type);
+	for (unsigned i = 0; i < s->nheld; i++) found |= sp_boxslot_runs(s->held[i].m.type);
 	if (!found) return;
 	s->kill_wanted = true;
 	sp_boxslot_kill_run(s, SP_BOX_KILLED_SERVICE);
@@ -91,6 +96,11 @@ static const char *check_request(const struct sp_box_msg *m, const int *fds)
 		if (m->nfds && sp_box_check_sealed(fds[0], SP_BOX_FILES_BYTES_MAX, &size) < 0)
 			return "the files are not a sealed memfd of an acceptable size";
 		return sp_policy_check_begin(sp_the_box.b->policy, &m->u.begin);
+	}
+	if (m->type == SP_BOX_COLLECT) {
+		if (sp_box_check_sealed(fds[0], SP_BOX_REQUEST_BYTES_MAX, &size) < 0)
+			return "the request is not a sealed memfd of an acceptable size";
+		return sp_policy_check_collect(sp_the_box.b->policy, &m->u.collect);
 	}
 	if (m->type != SP_BOX_STEP) return NULL;
 	if (sp_box_check_sealed(fds[0], SP_BOX_SPEC_BYTES_MAX, &size) < 0) return "the spec is not a sealed memfd of an acceptable size";
@@ -124,6 +134,10 @@ void sp_boxslot_from_service(struct sp_boxslot *s)
 		case SP_BOX_STEP:
 			in.type = SP_IN_STEP;
 			in.u.step = m.u.step;
+			break;
+		case SP_BOX_COLLECT:
+			in.type = SP_IN_COLLECT;
+			in.u.collect = m.u.collect;
 			break;
 		case SP_BOX_END: in.type = SP_IN_END; break;
 		case SP_BOX_KILL: kill_request(s); continue;

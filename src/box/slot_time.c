@@ -21,7 +21,7 @@ void sp_boxslot_kill_run(struct sp_boxslot *s, enum sp_box_killer by)
 /* How a step that was killed ended does not depend on what its container does afterwards: a program may not turn its time limit into our error. */
 void sp_boxslot_done_without_launcher(struct sp_boxslot *s)
 {
-	if (s->run < 0 || s->killed_by == SP_BOX_KILLED_NOT || !s->npending || s->pending[0].type != SP_IN_STEP) return;
+	if (s->run < 0 || s->killed_by == SP_BOX_KILLED_NOT || !s->npending || !sp_boxslot_runs(s->pending[0].type)) return;
 	struct sp_box_msg m = {.type = SP_BOX_DONE};
 	uint64_t cpu = sp_cgroup_cpu_fd(s->cpu);
 	m.u.done = (struct sp_box_done){.ended = SP_BOX_SIGNALED,

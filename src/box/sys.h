@@ -24,6 +24,10 @@
 #define AT_RECURSIVE 0x8000
 #endif
 
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP UINT64_C(0x200000000)
 #endif
@@ -52,6 +56,23 @@ static inline int sp_sys_pidfd_kill(int pidfd) { return (int)syscall(SYS_pidfd_s
 static inline int sp_sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
 	return (int)syscall(SYS_close_range, first, last, flags);
+}
+/* Closes all but these (-1: none); sorts them. -1 with errno. */
+static inline int sp_sys_close_but(int *keep, size_t n)
+{
+	unsigned from = 0;
+	for (size_t i = 1; i < n; i++)
+		for (size_t j = i; j > 0 && keep[j] < keep[j - 1]; j--) {
+			int swap = keep[j];
+			keep[j] = keep[j - 1];
+			keep[j - 1] = swap;
+		}
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < 0 || (unsigned)keep[i] < from) continue;
+		if ((unsigned)keep[i] > from && sp_sys_close_range(from, (unsigned)keep[i] - 1, 0) < 0) return -1;
+		from = (unsigned)keep[i] + 1;
+	}
+	return sp_sys_close_range(from, ~0U, 0);
 }
 static inline long sp_sys_join_session_keyring(void) { return syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL, 0, 0, 0); }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The transport of protocol.h: the one piece of code that serapis-box and the service share. Reads nothing but sizes and descriptors. */
+/* The transport of protocol.h. This, paths and patterns are the code that serapis-box and the service share. Reads nothing but sizes and descriptors. */
 #include "box/wire.h"
 
 #include <errno.h>
@@ -124,6 +124,7 @@ static bool fd_range(uint32_t type, unsigned *lo, unsigned *hi)
 	case SP_BOX_ENDED:
 	case SP_BOX_ERROR: *lo = *hi = 0; return true;
 	case SP_BOX_BEGIN: *lo = 0, *hi = 1; return true;
+	case SP_BOX_COLLECT: *lo = *hi = 1; return true;
 	case SP_BOX_STEP:
 	case SP_BOX_STARTED: *lo = 1, *hi = 2; return true;
 	case SP_BOX_READY: *lo = 1, *hi = SP_BOX_SLOTS_MAX; return true;

@@ -13,12 +13,16 @@ int sp_cmd_eval(int argc, char **argv);
 int sp_cmd_run(int argc, char **argv);
 int sp_cmd_doctor(int argc, char **argv);
 int sp_cmd_config(int argc, char **argv);
+int sp_cmd_user(int argc, char **argv);
+int sp_cmd_key(int argc, char **argv);
+int sp_cmd_languages(int argc, char **argv);
+int sp_cmd_migrate(int argc, char **argv);
 
 /*
  * Options shared by the commands that read the configuration: --config FILE and one flag for each configuration key (--http-listen ADDR). Each is consumed from the
  * argument list and collected; what remains is the command's own.
  */
-#define SP_CMD_SETTINGS_MAX 64
+#define SP_CMD_SETTINGS_MAX 96
 struct sp_cmd_settings {
 	const char *file;
 	struct sp_setting list[SP_CMD_SETTINGS_MAX];
@@ -31,8 +35,11 @@ int sp_cmd_take_setting(int argc, char **argv, int *i, struct sp_cmd_settings *o
 int sp_cmd_take_value(int argc, char **argv, int *i, const char *name, const char **value);
 /* Loads the configuration and sets up logging with it; prints the reason and returns -1 if it cannot. */
 int sp_cmd_load(const struct sp_cmd_settings *settings, struct sp_config *cfg);
+void sp_cmd_set_log_level(const struct sp_config *cfg);
 /* "serapis: text" on stderr. */
 void sp_cmd_complain(const char *fmt, ...) SP_PRINTF(1, 2);
+/* Tells systemd (a unit of Type=notify) of a change of state: "READY=1", "STOPPING=1". Without a NOTIFY_SOCKET nothing happens, and nothing ever fails for it. */
+void sp_cmd_notify(const char *state);
 /* Prints how every configuration key is written as a flag, for --help. */
 void sp_cmd_print_config_help(void);
 

@@ -65,11 +65,18 @@ int sp_cmd_load(const struct sp_cmd_settings *settings, struct sp_config *cfg)
 		sp_cmd_complain("%s", err.msg);
 		return -1;
 	}
-	enum sp_log_level level = SP_LOG_INFO;
-	(void)sp_log_level_parse(cfg->log_level, &level);
 	bool json = !strcmp(cfg->log_format, "json") || (!strcmp(cfg->log_format, "auto") && !isatty(STDERR_FILENO));
-	sp_log_setup(level, json);
+	sp_log_setup(SP_LOG_INFO, json);
+	sp_cmd_set_log_level(cfg);
 	return 0;
+}
+
+void sp_cmd_set_log_level(const struct sp_config *cfg)
+{
+	enum sp_log_level level;
+
+	/* The table of settings takes no other names. */
+	if (sp_log_level_parse(cfg->log_level, &level)) sp_log_set_level(level);
 }
 
 void sp_cmd_print_config_help(void)
@@ -78,11 +85,9 @@ void sp_cmd_print_config_help(void)
 	struct sp_config none = {0};
 	struct sp_config_row row;
 	for (size_t i = 0; sp_config_row(&none, i, &row); i++) {
-		char flag[64];
-		snprintf(flag, sizeof flag, "--%s", row.key);
-		for (char *p = flag; *p; p++)
-			if (*p == '.' || *p == '_') *p = '-';
-		printf("  %-28s %-18s %s\n", flag, row.dflt[0] ? row.dflt : "-", row.help);
+		char flag[SP_CONFIG_NAME_MAX];
+		sp_config_flag_name(row.key, flag);
+		printf("  %-33s %-18s %s\n", flag, row.dflt[0] ? row.dflt : "-", row.help);
 		free(row.value);
 	}
 }

@@ -15,8 +15,12 @@ static const struct command commands[] = {
         {"serve", sp_cmd_serve, "API and evaluator in one process: the whole service"},
         {"eval", sp_cmd_eval, "run a file through a server"},
         {"run", sp_cmd_run, "run a file in a container, without a server"},
+        {"user", sp_cmd_user, "make, show and delete users; the first administrator, too"},
+        {"key", sp_cmd_key, "make, show and revoke API keys"},
+        {"languages", sp_cmd_languages, "list the languages that are defined"},
         {"doctor", sp_cmd_doctor, "say what this host offers and lacks, and how to mend it"},
         {"config", sp_cmd_config, "print every setting, its value and where that comes from"},
+        {"migrate", sp_cmd_migrate, "bring the store's schema to this version"},
 };
 
 static void usage(FILE *f)

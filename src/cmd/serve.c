@@ -3,7 +3,7 @@
  * `serapis serve`: API and evaluator in one process.
  *
  * Order of start: the runtime first, because starting the box is the only thing that needs privileges and must happen before any thread exists; then privileges are
- * dropped; then store, broker, worker, janitor and API. Order of end (SIGTERM, SIGINT): not ready → pause for balancers (SIGTERM only) → nothing new is
+ * dropped; then store, broker, worker, janitor and API. Order of end (SIGTERM, SIGINT): not ready → pause for balancers (SIGTERM only) → listening ends → nothing new is
  * taken, runs end → waiters answered → everything closed. A second signal ends the process at once; nothing is lost by that either.
  */
 #include <errno.h>
@@ -40,6 +40,7 @@ struct service {
 };
 
 static void language_state(void *cls, size_t i, struct sp_language_state *out) { sp_worker_language(cls, i, out); }
+static void claims_changed(void *cls) { sp_worker_look(cls); }
 static const char *not_ready(void *cls) { return sp_worker_not_ready(cls); }
 
 /* The database's directory must exist before privileges go, and belong to whom we become. An existing directory is left as it is: its owner had reasons. */
@@ -106,6 +107,7 @@ static int service_start(struct service *s, struct sp_err *err)
 	        .store = s->store,
 	        .broker = s->broker,
 	        .language_state = language_state,
+	        .claims_changed = claims_changed,
 	        .not_ready = not_ready,
 	        .cls = s->worker,
 	};
@@ -117,12 +119,16 @@ static int service_start(struct service *s, struct sp_err *err)
 static void service_stop(struct service *s, bool pause_for_balancers)
 {
 	if (s->api) sp_api_drain_begin(s->api);
+	const struct sp_config *now = sp_config_hold(&s->cfg);
+	int64_t delay_ms = now->drain_delay_ms, timeout_ms = now->drain_timeout_ms;
+	sp_config_drop(now);
 	if (s->api && pause_for_balancers) {
-		struct timespec t = {.tv_sec = s->cfg.drain_delay_ms / 1000, .tv_nsec = (s->cfg.drain_delay_ms % 1000) * 1000000};
+		struct timespec t = {.tv_sec = delay_ms / 1000, .tv_nsec = (delay_ms % 1000) * 1000000};
 		while (nanosleep(&t, &t) < 0 && errno == EINTR) continue;
 	}
+	if (s->api) sp_api_stop_listening(s->api);
 	sp_janitor_stop(s->janitor);
-	if (s->worker) sp_worker_drain(s->worker, s->cfg.drain_timeout_ms);
+	if (s->worker) sp_worker_drain(s->worker, timeout_ms);
 	/* What could be answered has been; a waiter whose evaluation did not run gets its 202 now. */
 	if (s->api) sp_api_stop(s->api, 0);
 	if (s->broker) sp_broker_close(s->broker);
@@ -130,6 +136,31 @@ static void service_stop(struct service *s, bool pause_for_balancers)
 	sp_store_close(s->store);
 	if (s->languages) sp_languages_free(s->languages);
 	sp_config_fini(&s->cfg);
+}
+
+static void log_change(void *cls, const struct sp_config_change *c)
+{
+	const struct sp_log_field fields[] = {SP_S("key", c->key), SP_S("from", c->from), SP_S("to", c->to), {.name = NULL}};
+	if (c->applied)
+		sp_log_write(SP_LOG_INFO, "config", "changed", fields);
+	else
+		sp_log_write(SP_LOG_WARN, "config", "not changed: it is read at start only; restart the service for it", fields);
+	++*(int *)cls;
+}
+
+/* What cannot be taken as a whole is not taken at all: a service that runs is worth more than the newest of its settings. */
+static void reload(struct service *s, const struct sp_cmd_settings *settings)
+{
+	struct sp_err err = {0};
+	int n = 0;
+
+	if (sp_config_reload(&s->cfg, settings->file, environ, settings->list, settings->n, log_change, &n, &err) < 0) {
+		sp_log_error("config", "nothing was changed: the configuration is not valid", SP_ERR(&err));
+		return;
+	}
+	sp_autoconfig const struct sp_config *now = sp_config_hold(&s->cfg);
+	sp_cmd_set_log_level(now);
+	sp_log_info("config", "read again", SP_I("differences", n));
 }
 
 static void *second_signal(void *set)
@@ -146,7 +177,8 @@ static void help(void)
 	puts("usage: serapis serve [--config FILE] [SETTINGS]\n\n"
 	     "Starts the whole service in one process: HTTP API, queue, SQLite store and containers. Ends on SIGTERM or Ctrl-C after what "
 	     "runs has ended;\n"
-	     "a second signal ends it at once. SIGHUP changes nothing. Containers need root at start; --user NAME names whom the service "
+	     "a second signal ends it at once. SIGHUP reads the settings again; 'serapis config' says which it changes. Containers "
+	     "need root at start; --user NAME names whom the service "
 	     "becomes afterwards.\n");
 	sp_cmd_print_config_help();
 }
@@ -191,13 +223,15 @@ int sp_cmd_serve(int argc, char **argv)
 	sp_log_info("serve", "serving", SP_S("listen", s.cfg.http_listen), SP_I("port", sp_api_port(s.api)), SP_I("slots", info.slots),
 	        SP_S("isolation", info.isolation));
 
+	sp_cmd_notify("READY=1");
 	int sig = 0;
 	for (;;) {
 		if (sigwait(&set, &sig) != 0) continue;
 		if (sig != SIGHUP) break;
-		sp_log_info("serve", "settings are read at start only; SIGHUP changes nothing");
+		reload(&s, &settings);
 	}
 	sp_log_info("serve", "draining", SP_I("signal", sig));
+	sp_cmd_notify("STOPPING=1");
 	pthread_t t;
 	if (pthread_create(&t, NULL, second_signal, &set) == 0) pthread_detach(t);
 	service_stop(&s, sig == SIGTERM);

@@ -18,11 +18,6 @@
 #define VALUE_LEN_MAX 4096
 #define DEFAULT_FILE "/etc/serapis/serapis.yaml"
 #define PREFIX "SERAPIS_"
-#define NAME_MAX_ 64
-
-static char **text_at(struct sp_config *c, size_t i) { return (char **)(void *)((char *)c + sp_options[i].offset); }
-static int64_t *number_at(struct sp_config *c, size_t i) { return (int64_t *)(void *)((char *)c + sp_options[i].offset); }
-static bool is_text(size_t i) { return sp_options[i].kind == SP_KIND_TEXT || sp_options[i].kind == SP_KIND_CHOICE; }
 
 /* The row's index, or -1. */
 static int find(const char *key)
@@ -33,16 +28,23 @@ static int find(const char *key)
 }
 
 /* "http.port_file" → "SERAPIS_HTTP_PORT_FILE" */
-static void env_name(const char *key, char out[NAME_MAX_])
+void sp_config_env_name(const char *key, char out[SP_CONFIG_NAME_MAX])
 {
-	int n = snprintf(out, NAME_MAX_, PREFIX "%s", key);
+	int n = snprintf(out, SP_CONFIG_NAME_MAX, PREFIX "%s", key);
 
-	for (int i = 0; i < n && i < NAME_MAX_ - 1; i++) {
+	for (int i = 0; i < n && i < SP_CONFIG_NAME_MAX - 1; i++) {
 		if (out[i] == '.')
 			out[i] = '_';
 		else if (out[i] >= 'a' && out[i] <= 'z')
 			out[i] = (char)(out[i] - 'a' + 'A');
 	}
+}
+
+void sp_config_flag_name(const char *key, char out[SP_CONFIG_NAME_MAX])
+{
+	snprintf(out, SP_CONFIG_NAME_MAX, "--%s", key);
+	for (char *p = out; *p; p++)
+		if (*p == '.' || *p == '_') *p = '-';
 }
 
 const char *sp_config_flag_key(const char *flag)
@@ -95,14 +97,14 @@ static int set(struct sp_config *c, size_t i, const char *value, enum sp_origin 
 	const struct sp_option *o = &sp_options[i];
 	int64_t v;
 
-	if (is_text(i)) {
+	if (sp_option_is_text(&sp_options[i])) {
 		if (strlen(value) > VALUE_LEN_MAX)
 			return sp_fail(err, SP_E_INVALID, 0, "%s (%s): longer than %d bytes", o->key, where, VALUE_LEN_MAX);
 		if (!sp_utf8_valid(value, strlen(value))) return sp_fail(err, SP_E_INVALID, 0, "%s (%s): not UTF-8", o->key, where);
 		if (o->choices && !in_choices(o->choices, value))
 			return sp_fail(err, SP_E_INVALID, 0, "%s (%s): \"%.60s\" is not one of %s", o->key, where, value, o->choices);
-		free(*text_at(c, i));
-		*text_at(c, i) = sp_strdup(value);
+		free(*sp_option_text(c, &sp_options[i]));
+		*sp_option_text(c, &sp_options[i]) = sp_strdup(value);
 	} else {
 		if (!parse_number(o, value, &v)) {
 			const char *like = o->kind == SP_KIND_DURATION ? "a duration such as 15s"
@@ -115,7 +117,7 @@ static int set(struct sp_config *c, size_t i, const char *value, enum sp_origin 
 			sp_autofree char *hi = sp_option_format(o->kind, o->max);
 			return sp_fail(err, SP_E_INVALID, 0, "%s (%s): %.60s is not between %s and %s", o->key, where, value, lo, hi);
 		}
-		*number_at(c, i) = v;
+		*sp_option_number(c, &sp_options[i]) = v;
 	}
 	c->_origin[i] = (unsigned char)origin;
 	return 0;
@@ -215,18 +217,23 @@ static int load_file(struct sp_config *c, const char *path, struct sp_err *err)
 
 static int load_env(struct sp_config *c, char *const *env, struct sp_err *err)
 {
-	const char *all[SP_CONFIG_ROWS_MAX + 1];
-	size_t n = sp_options_count;
-	char mine[SP_CONFIG_ROWS_MAX][NAME_MAX_];
+	const char *all[2 * SP_CONFIG_ROWS_MAX];
+	size_t rows[2 * SP_CONFIG_ROWS_MAX], n = 0;
+	char mine[SP_CONFIG_ROWS_MAX][SP_CONFIG_NAME_MAX];
+	bool seen[SP_CONFIG_ROWS_MAX] = {false};
 
-	for (size_t i = 0; i < n; i++) {
-		env_name(sp_options[i].key, mine[i]);
-		all[i] = mine[i] + strlen(PREFIX);
+	for (size_t i = 0; i < sp_options_count; i++) {
+		sp_config_env_name(sp_options[i].key, mine[i]);
+		rows[n] = i;
+		all[n++] = mine[i] + strlen(PREFIX);
+		if (!sp_options[i].env) continue;
+		rows[n] = i;
+		all[n++] = sp_options[i].env + strlen(PREFIX);
 	}
 	for (; env && *env; env++) {
 		size_t len = strcspn(*env, "=");
-		if (strncmp(*env, PREFIX, strlen(PREFIX)) != 0 || (*env)[len] != '=' || len >= NAME_MAX_) continue;
-		char name[NAME_MAX_], where[NAME_MAX_ + 16];
+		if (strncmp(*env, PREFIX, strlen(PREFIX)) != 0 || (*env)[len] != '=' || len >= SP_CONFIG_NAME_MAX) continue;
+		char name[SP_CONFIG_NAME_MAX], where[SP_CONFIG_NAME_MAX + 16];
 		memcpy(name, *env, len);
 		name[len] = '\0';
 		if (strcmp(name, PREFIX "CONFIG") == 0) continue;
@@ -235,8 +242,13 @@ static int load_env(struct sp_config *c, char *const *env, struct sp_err *err)
 		if (!near) continue;
 		if (strcmp(near, name + strlen(PREFIX)) != 0)
 			return sp_fail(err, SP_E_INVALID, 0, "%s: no such option; did you mean " PREFIX "%s?", where, near);
-		size_t i = 0;
-		while (all[i] != near) i++;
+		size_t at = 0;
+		while (all[at] != near) at++;
+		size_t i = rows[at];
+		if (seen[i])
+			return sp_fail(err, SP_E_INVALID, 0, "%s: %s%s and %s mean the same setting; set one of them", where, PREFIX,
+			        mine[i] + strlen(PREFIX), sp_options[i].env);
+		seen[i] = sp_options[i].env != NULL;
 		if (set(c, i, *env + len + 1, SP_ORIGIN_ENV, where, err)) return -1;
 	}
 	return 0;
@@ -251,8 +263,23 @@ static int over(struct sp_err *err, const char *name, int64_t dflt, int64_t max,
 	return sp_fail(err, SP_E_INVALID, 0, "limits.default.%s is %s, over limits.max.%s, which is %s", name, d, name, m);
 }
 
+static int outlives(struct sp_err *err, const char *name, int64_t ms, int64_t rows_ms)
+{
+	sp_autofree char *v = sp_option_format(SP_KIND_DURATION, ms);
+	sp_autofree char *rows = sp_option_format(SP_KIND_DURATION, rows_ms);
+	return sp_fail(err, SP_E_INVALID, 0, "%s is %s, over retention.rows, which is %s", name, v, rows);
+}
+
+static bool is_address(const char *s)
+{
+	const char *colon = strrchr(s, ':');
+	int64_t port;
+
+	return colon && colon[1] && !colon[1 + strspn(colon + 1, "0123456789")] && sp_parse_bytes(colon + 1, &port) && port <= 65535;
+}
+
 /* Every option alone is within its bounds; these are the combinations that cannot work. */
-static int check(const struct sp_config *c, struct sp_err *err)
+int sp_config_check(const struct sp_config *c, struct sp_err *err)
 {
 	static const char dflt[] = "limits.default.";
 
@@ -269,10 +296,13 @@ static int check(const struct sp_config *c, struct sp_err *err)
 		        "lease.renew (%" PRId64 " ms) is over half of lease.duration (%" PRId64
 		        " ms): one late renewal would lose every lease",
 		        c->lease_renew_ms, c->lease_ms);
-	const char *colon = strrchr(c->http_listen, ':');
-	int64_t port;
-	if (!colon || !colon[1] || colon[1 + strspn(colon + 1, "0123456789")] || !sp_parse_bytes(colon + 1, &port) || port > 65535)
-		return sp_fail(err, SP_E_INVALID, 0, "http.listen: \"%.60s\" is not host:port", c->http_listen);
+	if (!is_address(c->http_listen)) return sp_fail(err, SP_E_INVALID, 0, "http.listen: \"%.60s\" is not host:port", c->http_listen);
+	if (*c->http_metrics_listen && !is_address(c->http_metrics_listen))
+		return sp_fail(err, SP_E_INVALID, 0, "http.metrics_listen: \"%.60s\" is not host:port", c->http_metrics_listen);
+	/* What an evaluation leaves behind goes before it does; and a key that is remembered names a row that is there. */
+	if (c->retention_data_ms > c->retention_rows_ms) return outlives(err, "retention.data", c->retention_data_ms, c->retention_rows_ms);
+	if (c->idempotency_keep_ms > c->retention_rows_ms)
+		return outlives(err, "idempotency.keep", c->idempotency_keep_ms, c->retention_rows_ms);
 	return 0;
 }
 
@@ -296,43 +326,74 @@ static int load(struct sp_config *c, const char *file, char **env, const struct 
 	for (size_t k = 0; k < nflags; k++) {
 		int i = find(flags[k].key);
 		if (i < 0) return unknown(flags[k].key, "command line", err);
-		char where[NAME_MAX_ + 8];
-		int n = snprintf(where, sizeof(where), "flag --%s", flags[k].key);
-		for (int at = 7; at < n && at < (int)sizeof(where) - 1; at++)
-			if (where[at] == '.' || where[at] == '_') where[at] = '-';
+		char where[SP_CONFIG_NAME_MAX + 8] = "flag ";
+		sp_config_flag_name(flags[k].key, where + strlen(where));
 		if (set(c, (size_t)i, flags[k].value, SP_ORIGIN_FLAG, where, err)) return -1;
 	}
-	return check(c, err);
+	return sp_config_check(c, err);
+}
+
+void sp_config_free_texts(struct sp_config *c)
+{
+	for (size_t i = 0; i < sp_options_count; i++)
+		if (sp_option_is_text(&sp_options[i])) free(*sp_option_text(c, &sp_options[i]));
 }
 
 int sp_config_load(
         struct sp_config *c, const char *file, char **environ_, const struct sp_setting *flags, size_t nflags, struct sp_err *err)
 {
 	*c = (struct sp_config){0};
-	if (load(c, file, environ_, flags, nflags, err) == 0) return 0;
-	sp_config_fini(c);
-	return -1;
+	if (load(c, file, environ_, flags, nflags, err) < 0) {
+		sp_config_fini(c);
+		return -1;
+	}
+	sp_config_live_init(c);
+	return 0;
 }
 
 void sp_config_fini(struct sp_config *c)
 {
-	for (size_t i = 0; i < sp_options_count; i++)
-		if (is_text(i)) free(*text_at(c, i));
+	sp_config_live_fini(c);
+	sp_config_free_texts(c);
 	*c = (struct sp_config){0};
+}
+
+char *sp_option_show(const struct sp_config *c, const struct sp_option *o)
+{
+	const char *at = (const char *)c + o->offset;
+
+	if (!sp_option_is_text(o)) return sp_option_format(o->kind, *(const int64_t *)(const void *)at);
+	const char *text = *(const char *const *)(const void *)at;
+	if (!text) return sp_strdup("");
+	/* scheme://user:password@host */
+	const char *authority = strstr(text, "://");
+	if (!authority) return sp_strdup(text);
+	authority += 3;
+	size_t n = strcspn(authority, "/?#");
+	const char *at_sign = memrchr(authority, '@', n), *colon = at_sign ? memchr(authority, ':', (size_t)(at_sign - authority)) : NULL;
+	if (!colon) return sp_strdup(text);
+	return sp_asprintf("%.*s***%s", (int)(colon + 1 - text), text, at_sign);
 }
 
 bool sp_config_row(const struct sp_config *c, size_t i, struct sp_config_row *out)
 {
 	if (i >= sp_options_count) return false;
 	const struct sp_option *o = &sp_options[i];
-	const char *at = (const char *)c + o->offset;
-	const char *text = is_text(i) ? *(const char *const *)(const void *)at : NULL;
 
 	*out = (struct sp_config_row){.key = o->key,
 	        .kind = sp_kind_name(o->kind),
 	        .dflt = o->dflt ? o->dflt : "",
 	        .help = o->help,
-	        .origin = (enum sp_origin)c->_origin[i]};
-	out->value = is_text(i) ? sp_strdup(text ? text : "") : sp_option_format(o->kind, *(const int64_t *)(const void *)at);
+	        .choices = o->choices,
+	        .env = o->env,
+	        .value = sp_option_show(c, o),
+	        .origin = (enum sp_origin)c->_origin[i],
+	        .reload = o->reload};
+	if (!sp_option_is_text(o)) {
+		sp_autofree char *lo = sp_option_format(o->kind, o->min);
+		sp_autofree char *hi = sp_option_format(o->kind, o->max);
+		snprintf(out->min, sizeof(out->min), "%s", lo);
+		snprintf(out->max, sizeof(out->max), "%s", hi);
+	}
 	return true;
 }

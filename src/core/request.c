@@ -9,7 +9,7 @@
 #include "core/request_fields.h"
 
 static const char *const keys[] = {"code", "files", "entry", "stdin", "stdin_encoding", "args", "env", "limits", "expected_output",
-        "compare", "merge_output", "reference", "async", "wait_ms", "class"};
+        "compare", "merge_output", "reference", "async", "wait_ms", "class", "max_runs"};
 
 /* ---- limits ---- */
 
@@ -216,6 +216,16 @@ static void parse_reference(struct sp_parse *c)
 		c->out->reference = sp_strdup(s);
 }
 
+/* For programs that must not run twice because they do something outside. More than the lost leases allow would promise nothing. */
+static void parse_max_runs(struct sp_parse *c)
+{
+	struct sp_place p = sp_place_of("max_runs");
+	json_t *v = sp_given(c->body, "max_runs");
+	int64_t n = 0;
+
+	if (v && sp_take_integer(c, &p, v, 1, c->cfg->max_lost, "lease.max_lost", &n)) c->out->max_runs = (int32_t)n;
+}
+
 static void parse_answer(struct sp_parse *c)
 {
 	struct sp_place pa = sp_place_of("async"), pw = sp_place_of("wait_ms"), pc = sp_place_of("class");
@@ -261,6 +271,7 @@ bool sp_request_parse(
 	parse_expected(&c);
 	if (merge) sp_take_bool(&c, &pm, merge, &out->merge_output);
 	parse_reference(&c);
+	parse_max_runs(&c);
 	parse_answer(&c);
 	return problems->n == before;
 }

@@ -34,6 +34,7 @@ struct sp_request {
 	bool merge_output;
 	char *reference; /* NULL: none */
 	enum sp_class class_;
+	int32_t max_runs; /* its program is begun so often at most; 0: no bound of its own. Stored with the row */
 	/* how to answer; not stored */
 	bool async;
 	int64_t wait_ms;

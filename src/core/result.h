@@ -52,6 +52,7 @@ struct sp_outcome {
 struct sp_finish_hold {
 	char *result;
 	char signal[SP_SIGNAL_LEN];
+	char reason[32]; /* its code, for the log; "" = none */
 };
 void sp_outcome_judge(const struct sp_outcome *o, struct sp_finish *out, struct sp_finish_hold *hold);
 void sp_finish_hold_fini(struct sp_finish_hold *h);

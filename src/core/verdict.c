@@ -300,6 +300,8 @@ void sp_outcome_judge(const struct sp_outcome *o, struct sp_finish *out, struct 
 	out->segments = last ? borrow(&last->output.segments) : (struct sp_bytes){0};
 	out->compile_output = o->compile.ran && last != &o->compile ? borrow(&o->compile.output.bytes) : (struct sp_bytes){0};
 
+	const char *code = j.reason ? json_string_value(json_object_get(j.reason, "code")) : NULL;
+	if (code) snprintf(hold->reason, sizeof(hold->reason), "%s", code);
 	json_t *r = json_object();
 	json_object_set_new(r, "v", json_integer(VERSION));
 	json_object_set_new(r, "reason", j.reason ? j.reason : json_null());

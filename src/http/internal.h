@@ -57,6 +57,7 @@ struct sp_http_request {
 	enum sp_http_phase phase; /* changed under s->mu */
 	char id[17];
 	char method[24];
+	char notes[SP_HTTP_NOTES][SP_HTTP_NOTE_LEN];
 	struct sockaddr_storage addr;
 	int64_t start_ns;
 	const char *uri_at; /* where the library read the target; only for comparing */
@@ -77,7 +78,7 @@ struct sp_http_request {
 	bool own_timeout; /* its connection has a timeout of its own: loop.c */
 	struct sp_http_request *live_next, **live_at; /* s->live */
 
-	struct sp_http_field extra[12]; /* headers for the answer; owned texts */
+	struct sp_http_field extra[20]; /* headers for the answer; owned texts */
 	size_t nextra;
 	struct MHD_Response *response;
 	int status; /* of the answer; 0: none yet */

@@ -58,6 +58,13 @@ const struct sp_http_route *sp_http_route_of(const struct sp_http_request *r) { 
 const struct sockaddr *sp_http_peer(const struct sp_http_request *r) { return (const struct sockaddr *)&r->addr; }
 const char *sp_http_request_id(const struct sp_http_request *r) { return r->id; }
 
+void sp_http_set_note(struct sp_http_request *r, enum sp_http_note what, const char *text)
+{
+	snprintf(r->notes[what], sizeof(r->notes[what]), "%s", text);
+}
+
+const char *sp_http_note(const struct sp_http_request *r, enum sp_http_note what) { return r->notes[what][0] ? r->notes[what] : NULL; }
+
 const char *sp_http_param(const struct sp_http_request *r, const char *name)
 {
 	for (size_t i = 0; i < r->params.n; i++) {

@@ -83,6 +83,12 @@ const char *sp_http_body(const struct sp_http_request *r, size_t *n);
 const struct sockaddr *sp_http_peer(const struct sp_http_request *r);
 const char *sp_http_request_id(const struct sp_http_request *r); /* made by us, sent as X-Request-Id */
 
+/* What the request turned out to be about, for `done`: short texts, cut to SP_HTTP_NOTE_LEN with NUL. Whoever may touch the request may set it, until he replies. */
+enum sp_http_note { SP_HTTP_NOTE_EVALUATION, SP_HTTP_NOTE_USER, SP_HTTP_NOTES };
+#define SP_HTTP_NOTE_LEN 40
+void sp_http_set_note(struct sp_http_request *r, enum sp_http_note what, const char *text);
+const char *sp_http_note(const struct sp_http_request *r, enum sp_http_note what); /* NULL: not set */
+
 /* Adds a header to the answer; before sp_http_reply. Values with control characters are dropped. */
 void sp_http_add_header(struct sp_http_request *r, const char *name, const char *value);
 /* Answers, exactly once, from any thread. body: malloc'ed, consumed; NULL with n = 0 for none. The request is gone afterwards. */

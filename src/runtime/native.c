@@ -352,6 +352,13 @@ static int native_step(struct sp_runtime *r, int slot, const struct sp_step *st,
 	return sp_native_step(n, slot_of(n, slot), st, out, err);
 }
 
+static int native_collect(struct sp_runtime *r, int slot, const struct sp_collect *c, const struct sp_patterns *patterns,
+        struct sp_collect_result *out, struct sp_err *err)
+{
+	struct sp_native *n = self(r);
+	return sp_native_collect(n, slot_of(n, slot), c, patterns, out, err);
+}
+
 static void native_end(struct sp_runtime *r, int slot)
 {
 	struct sp_native *n = self(r);
@@ -462,6 +469,7 @@ static const struct sp_runtime_ops native_ops = {
         .info = native_info,
         .begin = native_begin,
         .step = native_step,
+        .collect = native_collect,
         .end = native_end,
         .interrupt = native_interrupt,
         .healthy_slots = native_healthy_slots,

@@ -25,6 +25,7 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
+#include "box/pattern.h"
 #include "box/protocol.h"
 #include "runtime/runtime.h"
 
@@ -128,6 +129,7 @@ int sp_starter_children(pid_t pid, pid_t *out, int max);
 /* The sealed memfds of protocol.h. files: -1 in *fd when there are none. SP_E_INVALID says what cannot be used. */
 int sp_native_pack_files(const struct sp_source_file *files, size_t n, int *fd, struct sp_err *err) SP_MUSTCHECK;
 int sp_native_pack_spec(const struct sp_step *st, int *fd, struct sp_err *err) SP_MUSTCHECK;
+int sp_native_pack_request(const struct sp_patterns *patterns, int *fd, struct sp_err *err) SP_MUSTCHECK;
 
 /* --- native_io.c: slot thread -------------------------------------------- */
 
@@ -138,6 +140,35 @@ int sp_native_send(struct sp_native *n, struct sp_native_slot *s, struct sp_box_
 int sp_native_await_ended(struct sp_native *n, struct sp_native_slot *s, struct sp_err *err) SP_MUSTCHECK;
 int sp_native_step(struct sp_native *n, struct sp_native_slot *s, const struct sp_step *st, struct sp_step_result *out,
         struct sp_err *err) SP_MUSTCHECK;
+/* The channel is of no use any more; the box is declared broken. Fills err, returns -1. */
+int sp_native_lose(struct sp_native *n, struct sp_native_slot *s, const char *why, struct sp_err *err);
+
+/* Something that runs in the box, from its request to the last byte of its pipes. */
+struct sp_native_io {
+	struct sp_native *n;
+	struct sp_native_slot *s;
+	struct sp_step_result *out; /* of DONE */
+	const char *what; /* "step", for messages */
+	unsigned pipes_due; /* how many STARTED has to bring: 1 or 2 */
+	/* With each piece that a pipe brings. */
+	int (*take)(struct sp_native_io *io, int pipe, const char *p, size_t n, struct sp_err *err);
+	int64_t deadline; /* DONE must be here by then, or the box is unfit; set when the request is sent */
+	/* the rest is set by sp_native_io_open */
+	int pipes[2]; /* read ends; -1: not there, or at their end. `take` may close its own */
+	bool begun, started, done;
+	enum sp_killed_by asked; /* why KILL was sent; SP_KILLED_NOT: it was not */
+};
+/* -1: the slot is in no state to take a request. */
+int sp_native_io_open(struct sp_native_io *io, struct sp_err *err) SP_MUSTCHECK;
+/* When the request has been sent. -1: lost, or refused by the box; *out counts when it is 0. Closes the pipes. */
+int sp_native_io_run(struct sp_native_io *io, struct sp_err *err) SP_MUSTCHECK;
+/* KILL, by whose wish. */
+int sp_native_io_kill(struct sp_native_io *io, enum sp_killed_by why, struct sp_err *err);
+
+/* --- native_collect.c: slot thread --------------------------------------- */
+
+int sp_native_collect(struct sp_native *n, struct sp_native_slot *s, const struct sp_collect *c, const struct sp_patterns *patterns,
+        struct sp_collect_result *out, struct sp_err *err) SP_MUSTCHECK;
 
 /* --- native.c: any thread ------------------------------------------------ */
 

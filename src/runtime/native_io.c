@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The slot thread's side of a slot channel: messages with a bound, and one step from STEP to the last byte of output.
+ * The slot thread's side of a slot channel: messages with a bound, and one step from STEP to the last byte of output. What a step and the collecting of
+ * files (native_collect.c) have in common is struct sp_native_io.
  *
  * A step waits for four things at once: the channel, both pipes and the slot's doorbell. Output is read all the time, whether it is kept or thrown
  * away, so that a program never blocks on a full pipe because of us. KILL may be sent before STARTED was read, when the box may not have the step
@@ -21,18 +22,12 @@
 #include "runtime/native.h"
 
 struct step_io {
-	struct sp_native *n;
-	struct sp_native_slot *s;
+	struct sp_native_io io;
 	const struct sp_step *st;
-	struct sp_step_result *out;
-	int pipes[2]; /* read ends; -1: not there, or at their end */
-	int64_t deadline; /* DONE must be here by then, or the box is unfit */
-	bool begun, started, done;
-	enum sp_killed_by asked; /* why KILL was sent; SP_KILLED_NOT: it was not */
 };
 
 /* The channel is of no use any more. */
-static int lose(struct sp_native *n, struct sp_native_slot *s, const char *why, struct sp_err *err)
+int sp_native_lose(struct sp_native *n, struct sp_native_slot *s, const char *why, struct sp_err *err)
 {
 	/* A box that died is no news; one that lives and breaks the protocol has to go. */
 	sp_native_broken(n, s->gen, why);
@@ -58,8 +53,8 @@ int sp_native_send(struct sp_native *n, struct sp_native_slot *s, struct sp_box_
 
 		if (errno == EINTR) continue;
 		/* Too many descriptors in flight or no memory are the host's trouble, but the channel's order is lost with the message. */
-		if (errno != EAGAIN) return lose(n, s, errno == EPIPE || errno == ECONNRESET ? "it died" : strerror(errno), err);
-		if (sp_mono_ns() >= deadline) return lose(n, s, "it takes no message", err);
+		if (errno != EAGAIN) return sp_native_lose(n, s, errno == EPIPE || errno == ECONNRESET ? "it died" : strerror(errno), err);
+		if (sp_mono_ns() >= deadline) return sp_native_lose(n, s, "it takes no message", err);
 		poll_until(&p, 1, deadline);
 	}
 	return 0;
@@ -70,7 +65,7 @@ static int receive(struct sp_native *n, struct sp_native_slot *s, struct sp_box_
 {
 	if (sp_box_recv(s->chan, m, fds) == 0) return 1;
 	if (errno == EAGAIN || errno == EINTR) return 0;
-	return lose(n, s, errno == EPROTO ? "it broke the protocol" : "it died", err);
+	return sp_native_lose(n, s, errno == EPROTO ? "it broke the protocol" : "it died", err);
 }
 
 int sp_native_await_ended(struct sp_native *n, struct sp_native_slot *s, struct sp_err *err)
@@ -94,17 +89,17 @@ int sp_native_await_ended(struct sp_native *n, struct sp_native_slot *s, struct 
 			s->state = SP_SLOT_CLEAN;
 			return 0;
 		}
-		if (sp_native_gone(n, s->gen)) return lose(n, s, "it died", err);
-		if (sp_mono_ns() >= deadline) return lose(n, s, "a slot was not cleaned in time", err);
+		if (sp_native_gone(n, s->gen)) return sp_native_lose(n, s, "it died", err);
+		if (sp_mono_ns() >= deadline) return sp_native_lose(n, s, "a slot was not cleaned in time", err);
 		struct pollfd p[2] = {{.fd = s->chan, .events = POLLIN}, {.fd = s->bell, .events = POLLIN}};
 		poll_until(p, 2, deadline);
 		if (p[1].revents) sp_native_hush(s->bell);
 	}
 }
 
-/* --- A step -------------------------------------------------------------- */
+/* --- Whatever runs -------------------------------------------------------- */
 
-static int send_kill(struct step_io *io, enum sp_killed_by why, struct sp_err *err)
+int sp_native_io_kill(struct sp_native_io *io, enum sp_killed_by why, struct sp_err *err)
 {
 	struct sp_box_msg m = {.type = SP_BOX_KILL};
 	int64_t soon = sp_mono_ns() + io->n->t.grace_ms * SP_NS_PER_MS;
@@ -116,31 +111,18 @@ static int send_kill(struct step_io *io, enum sp_killed_by why, struct sp_err *e
 	return sp_native_send(io->n, io->s, &m, NULL, 0, err);
 }
 
-static int take_output(struct step_io *io, int stream, const char *p, size_t n, struct sp_err *err)
-{
-	int64_t limit = io->st->limits.output_bytes, *total = &io->out->output_total[stream];
-	int64_t room = limit > *total ? limit - *total : 0;
-	size_t keep = (int64_t)n < room ? n : (size_t)room;
-
-	if (keep) io->st->on_output(io->st->cls, (enum sp_stream)stream, p, keep);
-	if (keep < n) io->out->truncated[stream] = true;
-	*total += (int64_t)n;
-	if (*total > limit * SP_NATIVE_FLOOD_FACTOR && io->asked == SP_KILLED_NOT && !io->done) return send_kill(io, SP_KILLED_OUTPUT, err);
-	return 0;
-}
-
 /* One read of a pipe that poll has called ready. */
-static int read_pipe(struct step_io *io, int stream, struct sp_err *err)
+static int read_pipe(struct sp_native_io *io, int stream, struct sp_err *err)
 {
 	ssize_t n = read(io->pipes[stream], io->s->buf, SP_NATIVE_READ_BYTES);
 
-	if (n > 0) return take_output(io, stream, io->s->buf, (size_t)n, err);
+	if (n > 0) return io->take(io, stream, io->s->buf, (size_t)n, err);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN)) return 0;
 	close(sp_steal_fd(&io->pipes[stream]));
 	return 0;
 }
 
-static int read_pipes(struct step_io *io, const struct pollfd p[2], struct sp_err *err)
+static int read_pipes(struct sp_native_io *io, const struct pollfd p[2], struct sp_err *err)
 {
 	for (int i = 0; i < 2; i++) {
 		if (p[i].revents && read_pipe(io, i, err)) return -1;
@@ -154,14 +136,13 @@ static bool is_pipe(int fd)
 	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-static int take_started(struct step_io *io, unsigned nfds, int *fds, struct sp_err *err)
+static int take_started(struct sp_native_io *io, unsigned nfds, int *fds, struct sp_err *err)
 {
-	unsigned want = io->st->merge_output ? 1 : 2;
-	bool fit = io->begun && !io->started && nfds == want && is_pipe(fds[0]) && (want == 1 || is_pipe(fds[1]));
+	bool fit = io->begun && !io->started && nfds == io->pipes_due && is_pipe(fds[0]) && (nfds == 1 || is_pipe(fds[1]));
 
 	if (!fit) {
 		for (unsigned i = 0; i < nfds; i++) close(fds[i]);
-		return lose(io->n, io->s, "it broke the protocol (STARTED)", err);
+		return sp_native_lose(io->n, io->s, "it broke the protocol (STARTED)", err);
 	}
 	io->started = true;
 	for (unsigned i = 0; i < nfds; i++) {
@@ -170,15 +151,15 @@ static int take_started(struct step_io *io, unsigned nfds, int *fds, struct sp_e
 		(void)fcntl(fds[i], F_SETFL, O_NONBLOCK);
 		io->pipes[i] = fds[i];
 	}
-	return io->asked == SP_KILLED_NOT ? 0 : send_kill(io, io->asked, err);
+	return io->asked == SP_KILLED_NOT ? 0 : sp_native_io_kill(io, io->asked, err);
 }
 
-static int take_done(struct step_io *io, const struct sp_box_done *d, struct sp_err *err)
+static int take_done(struct sp_native_io *io, const struct sp_box_done *d, struct sp_err *err)
 {
 	struct sp_step_result *out = io->out;
 	if (!io->started || !sp_box_check_done(d) || d->killed_by > SP_BOX_KILLED_SERVICE ||
 	        (d->killed_by == SP_BOX_KILLED_SERVICE && !io->asked))
-		return lose(io->n, io->s, "it broke the protocol (DONE)", err);
+		return sp_native_lose(io->n, io->s, "it broke the protocol (DONE)", err);
 	out->signaled = d->ended == SP_BOX_SIGNALED;
 	out->code = d->code;
 	switch ((enum sp_box_killer)d->killed_by) {
@@ -198,7 +179,7 @@ static int take_done(struct step_io *io, const struct sp_box_done *d, struct sp_
 	return 0;
 }
 
-static int take_error(struct step_io *io, struct sp_box_error *e, struct sp_err *err)
+static int take_error(struct sp_native_io *io, struct sp_box_error *e, struct sp_err *err)
 {
 	enum sp_code code = e->code == SP_BOX_E_FILES || e->code == SP_BOX_E_EXEC ? SP_E_INVALID : SP_E_INTERNAL;
 
@@ -213,7 +194,7 @@ static int take_error(struct step_io *io, struct sp_box_error *e, struct sp_err 
 	for (char *p = e->text; *p; p++) {
 		if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
 	}
-	if (!e->text[0]) snprintf(e->text, sizeof e->text, "the box refused the %s", io->begun ? "step" : "evaluation");
+	if (!e->text[0]) snprintf(e->text, sizeof e->text, "the box refused the %s", io->begun ? io->what : "evaluation");
 	/* The text may end with the reason already. */
 	bool told = e->errnum == 0 || strstr(e->text, strerror(e->errnum));
 	sp_fail(err, code, told ? 0 : e->errnum, "%s", e->text);
@@ -221,7 +202,7 @@ static int take_error(struct step_io *io, struct sp_box_error *e, struct sp_err 
 	return -1;
 }
 
-static int take_message(struct step_io *io, struct sp_err *err)
+static int take_message(struct sp_native_io *io, struct sp_err *err)
 {
 	struct sp_box_msg m;
 	int fds[SP_BOX_FDS_MAX];
@@ -240,12 +221,102 @@ static int take_message(struct step_io *io, struct sp_err *err)
 	default: break;
 	}
 	for (unsigned i = 0; i < m.nfds; i++) close(fds[i]);
-	return lose(io->n, io->s, "it broke the protocol (a message out of turn)", err);
+	return sp_native_lose(io->n, io->s, "it broke the protocol (a message out of turn)", err);
 }
 
-static int send_step(struct step_io *io, struct sp_err *err)
+static int run(struct sp_native_io *io, struct sp_err *err)
 {
-	const struct sp_step *st = io->st;
+	while (!io->done) {
+		struct pollfd p[4] = {
+		        {.fd = io->pipes[0], .events = POLLIN},
+		        {.fd = io->pipes[1], .events = POLLIN},
+		        {.fd = io->s->chan, .events = POLLIN},
+		        {.fd = io->s->bell, .events = POLLIN},
+		};
+
+		/* Only a look that began after the deadline and found nothing tells that the box is silent: on_output may have kept us, or a stopped process. */
+		bool late = sp_mono_ns() >= io->deadline;
+		if (poll_until(p, 4, io->deadline) < 0) return sp_native_lose(io->n, io->s, "poll failed", err);
+		if (late && !p[2].revents) return sp_native_lose(io->n, io->s, "what ran did not end in time", err);
+		if (p[3].revents) {
+			sp_native_hush(io->s->bell);
+			if (sp_native_gone(io->n, io->s->gen)) return sp_native_lose(io->n, io->s, "it died", err);
+			if (atomic_load(&io->s->interrupted) && io->asked == SP_KILLED_NOT && sp_native_io_kill(io, SP_KILLED_CALLER, err))
+				return -1;
+		}
+		if (read_pipes(io, p, err)) return -1;
+		if (p[2].revents && take_message(io, err)) return -1;
+	}
+	return 0;
+}
+
+/*
+ * Everything in the container is dead, so what is in the pipes is all there will be. The bounds are for a write end that the box itself forgot: time
+ * while nothing comes, and more reads than full pipes can take (1 MiB each) once the time is over.
+ */
+static int drain(struct sp_native_io *io, struct sp_err *err)
+{
+	int64_t deadline = sp_mono_ns() + io->n->t.drain_ms * SP_NS_PER_MS;
+	int more = 2 * (1 << 20) / SP_NATIVE_READ_BYTES + 2;
+
+	while (io->pipes[0] >= 0 || io->pipes[1] >= 0) {
+		struct pollfd p[2] = {{.fd = io->pipes[0], .events = POLLIN}, {.fd = io->pipes[1], .events = POLLIN}};
+		bool late = sp_mono_ns() >= deadline;
+		int ready = poll_until(p, 2, deadline);
+
+		if (ready < 0) return sp_native_lose(io->n, io->s, "poll failed", err);
+		if (late && (ready == 0 || more-- == 0)) {
+			sp_log_warn("runtime", "pipes stay open after the end of what wrote to them", SP_I("slot", io->s - io->n->slots));
+			break;
+		}
+		if (read_pipes(io, p, err)) return -1;
+	}
+	return 0;
+}
+
+int sp_native_io_run(struct sp_native_io *io, struct sp_err *err)
+{
+	int r = run(io, err);
+
+	if (r == 0) r = drain(io, err);
+	for (int i = 0; i < 2; i++) {
+		if (io->pipes[i] >= 0) close(sp_steal_fd(&io->pipes[i]));
+	}
+	return r;
+}
+
+int sp_native_io_open(struct sp_native_io *io, struct sp_err *err)
+{
+	struct sp_native_slot *s = io->s;
+
+	io->pipes[0] = io->pipes[1] = -1;
+	io->begun = s->state == SP_SLOT_BEGUN;
+	if (s->state == SP_SLOT_LOST || sp_native_gone(io->n, s->gen)) return sp_native_lose(io->n, s, "it died", err);
+	if (s->state != SP_SLOT_BEGIN && s->state != SP_SLOT_BEGUN)
+		return sp_fail(err, SP_E_INTERNAL, 0, "a %s outside of begin and end, or after one that failed", io->what);
+	if (!s->buf) s->buf = sp_calloc(1, SP_NATIVE_READ_BYTES);
+	return 0;
+}
+
+/* --- A step -------------------------------------------------------------- */
+
+static int take_output(struct sp_native_io *io, int stream, const char *p, size_t n, struct sp_err *err)
+{
+	const struct sp_step *st = ((struct step_io *)io)->st;
+	int64_t limit = st->limits.output_bytes, *total = &io->out->output_total[stream];
+	int64_t room = limit > *total ? limit - *total : 0;
+	size_t keep = (int64_t)n < room ? n : (size_t)room;
+
+	if (keep) st->on_output(st->cls, (enum sp_stream)stream, p, keep);
+	if (keep < n) io->out->truncated[stream] = true;
+	*total += (int64_t)n;
+	if (*total > limit * SP_NATIVE_FLOOD_FACTOR && io->asked == SP_KILLED_NOT && !io->done)
+		return sp_native_io_kill(io, SP_KILLED_OUTPUT, err);
+	return 0;
+}
+
+static int send_step(struct sp_native_io *io, const struct sp_step *st, struct sp_err *err)
+{
 	const struct sp_limits *l = &st->limits;
 	sp_autoclose int spec = -1, input = -1;
 
@@ -272,64 +343,13 @@ static int send_step(struct step_io *io, struct sp_err *err)
 	return sp_native_send(io->n, io->s, &m, fds, input < 0 ? 1 : 2, err);
 }
 
-static int run_step(struct step_io *io, struct sp_err *err)
-{
-	while (!io->done) {
-		struct pollfd p[4] = {
-		        {.fd = io->pipes[0], .events = POLLIN},
-		        {.fd = io->pipes[1], .events = POLLIN},
-		        {.fd = io->s->chan, .events = POLLIN},
-		        {.fd = io->s->bell, .events = POLLIN},
-		};
-
-		/* Only a look that began after the deadline and found nothing tells that the box is silent: on_output may have kept us, or a stopped process. */
-		bool late = sp_mono_ns() >= io->deadline;
-		if (poll_until(p, 4, io->deadline) < 0) return lose(io->n, io->s, "poll failed", err);
-		if (late && !p[2].revents) return lose(io->n, io->s, "a step did not end in time", err);
-		if (p[3].revents) {
-			sp_native_hush(io->s->bell);
-			if (sp_native_gone(io->n, io->s->gen)) return lose(io->n, io->s, "it died", err);
-			if (atomic_load(&io->s->interrupted) && io->asked == SP_KILLED_NOT && send_kill(io, SP_KILLED_CALLER, err))
-				return -1;
-		}
-		if (read_pipes(io, p, err)) return -1;
-		if (p[2].revents && take_message(io, err)) return -1;
-	}
-	return 0;
-}
-
-/*
- * Everything in the container is dead, so what is in the pipes is all there will be. The bounds are for a write end that the box itself forgot: time
- * while nothing comes, and more reads than full pipes can take (1 MiB each) once the time is over.
- */
-static int drain(struct step_io *io, struct sp_err *err)
-{
-	int64_t deadline = sp_mono_ns() + io->n->t.drain_ms * SP_NS_PER_MS;
-	int more = 2 * (1 << 20) / SP_NATIVE_READ_BYTES + 2;
-
-	while (io->pipes[0] >= 0 || io->pipes[1] >= 0) {
-		struct pollfd p[2] = {{.fd = io->pipes[0], .events = POLLIN}, {.fd = io->pipes[1], .events = POLLIN}};
-		bool late = sp_mono_ns() >= deadline;
-		int ready = poll_until(p, 2, deadline);
-
-		if (ready < 0) return lose(io->n, io->s, "poll failed", err);
-		if (late && (ready == 0 || more-- == 0)) {
-			sp_log_warn("runtime", "output pipes stay open after the end of a step", SP_I("slot", io->s - io->n->slots));
-			break;
-		}
-		if (read_pipes(io, p, err)) return -1;
-	}
-	return 0;
-}
-
 int sp_native_step(struct sp_native *n, struct sp_native_slot *s, const struct sp_step *st, struct sp_step_result *out, struct sp_err *err)
 {
-	struct step_io io = {.n = n, .s = s, .st = st, .out = out, .pipes = {-1, -1}, .begun = s->state == SP_SLOT_BEGUN};
+	struct step_io step = {
+	        .io = {.n = n, .s = s, .out = out, .what = "step", .pipes_due = st->merge_output ? 1 : 2, .take = take_output}, .st = st};
 
 	memset(out, 0, sizeof *out);
-	if (s->state == SP_SLOT_LOST || sp_native_gone(n, s->gen)) return lose(n, s, "it died", err);
-	if (s->state != SP_SLOT_BEGIN && s->state != SP_SLOT_BEGUN)
-		return sp_fail(err, SP_E_INTERNAL, 0, "a step outside of begin and end, or after one that failed");
+	if (sp_native_io_open(&step.io, err)) return -1;
 	if (atomic_load(&s->interrupted)) {
 		/* It would be killed as soon as it started. */
 		out->signaled = true;
@@ -337,14 +357,7 @@ int sp_native_step(struct sp_native *n, struct sp_native_slot *s, const struct s
 		out->killed_by = SP_KILLED_CALLER;
 		return 0;
 	}
-	if (!s->buf) s->buf = sp_calloc(1, SP_NATIVE_READ_BYTES);
-	if (send_step(&io, err)) return -1;
-	io.deadline = sp_mono_ns() + (st->limits.wall_ms + st->limits.cpu_ms + n->t.grace_ms) * SP_NS_PER_MS;
-
-	int r = run_step(&io, err);
-	if (r == 0) r = drain(&io, err);
-	for (int i = 0; i < 2; i++) {
-		if (io.pipes[i] >= 0) close(io.pipes[i]);
-	}
-	return r;
+	if (send_step(&step.io, st, err)) return -1;
+	step.io.deadline = sp_mono_ns() + (st->limits.wall_ms + st->limits.cpu_ms + n->t.grace_ms) * SP_NS_PER_MS;
+	return sp_native_io_run(&step.io, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two memfds of box/protocol.h. The box checks everything again (it trusts nobody); what is refused here is refused because only here the
+ * The three memfds of box/protocol.h. The box checks everything again (it trusts nobody); what is refused here is refused because only here the
  * reason can name the caller's own words, and before a slot was touched.
  */
 #include <errno.h>
@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "box/path.h"
 #include "runtime/native.h"
 
 static char *put_u16(char *p, uint16_t v)
@@ -53,16 +54,7 @@ static int check_path(const char *path, struct sp_err *err)
 	}
 }
 
-/* '/' sorts before every other byte, so that a directory stands directly before what is in it and one look at the neighbour finds every conflict. */
-static int by_path(const void *a, const void *b)
-{
-	const char *p = *(const char *const *)a, *q = *(const char *const *)b;
-
-	for (; *p && *p == *q; p++, q++) {}
-	int x = *p == '/' ? 1 : (unsigned char)*p ? (unsigned char)*p + 1 : 0;
-	int y = *q == '/' ? 1 : (unsigned char)*q ? (unsigned char)*q + 1 : 0;
-	return x - y;
-}
+static int by_path(const void *a, const void *b) { return sp_box_path_order(*(const char *const *)a, *(const char *const *)b); }
 
 static int check_distinct(const struct sp_source_file *files, size_t n, struct sp_err *err)
 {
@@ -71,11 +63,9 @@ static int check_distinct(const struct sp_source_file *files, size_t n, struct s
 	for (size_t i = 0; i < n; i++) sorted[i] = files[i].path;
 	qsort(sorted, n, sizeof *sorted, by_path);
 	for (size_t i = 1; i < n; i++) {
-		size_t len = strlen(sorted[i - 1]);
-
-		if (strncmp(sorted[i], sorted[i - 1], len) != 0) continue;
-		if (sorted[i][len] == '\0') return sp_fail(err, SP_E_INVALID, 0, "two files have the same path: %.160s", sorted[i]);
-		if (sorted[i][len] == '/')
+		if (strcmp(sorted[i], sorted[i - 1]) == 0)
+			return sp_fail(err, SP_E_INVALID, 0, "two files have the same path: %.160s", sorted[i]);
+		if (sp_box_path_below(sorted[i - 1], sorted[i]))
 			return sp_fail(err, SP_E_INVALID, 0, "%.80s is a file, and a directory of %.80s", sorted[i - 1], sorted[i]);
 	}
 	return 0;
@@ -150,5 +140,15 @@ int sp_native_pack_spec(const struct sp_step *st, int *fd, struct sp_err *err)
 	for (size_t i = 0; i < envc; i++) p = put_bytes(p, st->env[i], strlen(st->env[i]) + 1);
 	put_bytes(p, st->cwd, strlen(st->cwd) + 1);
 	*fd = sp_memfd_sealed("serapis-spec", data, total, err);
+	return *fd < 0 ? -1 : 0;
+}
+
+int sp_native_pack_request(const struct sp_patterns *patterns, int *fd, struct sp_err *err)
+{
+	char data[SP_BOX_REQUEST_BYTES_MAX], *p = put_u32(put_u32(data, SP_BOX_REQUEST_MAGIC), patterns->n);
+
+	/* They were parsed: none is longer than SP_BOX_PATH_MAX. */
+	for (unsigned i = 0; i < patterns->n; i++) p = put_bytes(p, patterns->one[i].text, strlen(patterns->one[i].text) + 1);
+	*fd = sp_memfd_sealed("serapis-request", data, (size_t)(p - data), err);
 	return *fd < 0 ? -1 : 0;
 }

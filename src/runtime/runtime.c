@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "box/pattern.h"
 #include "runtime/native.h"
 
 /* Above these nothing sensible is asked for, and every conversion of units fits. */
@@ -46,12 +47,15 @@ static int report(struct sp_runtime *r, int slot, const char *what, struct sp_er
 	return -1;
 }
 
-static int check_range(const char *what, int64_t v, int64_t max, struct sp_err *err)
+static int check_between(const char *what, int64_t v, int64_t least, int64_t max, struct sp_err *err)
 {
-	if (v < 1 || v > max)
-		return sp_fail(err, SP_E_INVALID, 0, "limit %s is %lld, must be 1 to %lld", what, (long long)v, (long long)max);
+	if (v < least || v > max)
+		return sp_fail(err, SP_E_INVALID, 0, "limit %s is %lld, must be %lld to %lld", what, (long long)v, (long long)least,
+		        (long long)max);
 	return 0;
 }
+
+static int check_range(const char *what, int64_t v, int64_t max, struct sp_err *err) { return check_between(what, v, 1, max, err); }
 
 static int check_limits(const struct sp_limits *l, struct sp_err *err)
 {
@@ -91,6 +95,39 @@ int sp_runtime_step(struct sp_runtime *r, int slot, const struct sp_step *st, st
 	sp_log_debug("runtime", "step", SP_I("slot", slot), SP_I("code", out->code), SP_I("signaled", out->signaled),
 	        SP_I("killed_by", out->killed_by), SP_MS("cpu_ms", out->cpu_ns), SP_MS("wall_ms", out->wall_ns),
 	        SP_MS("setup_ms", out->setup_ns), SP_MS("ms", sp_mono_ns() - t));
+	return 0;
+}
+
+static int check_collect(const struct sp_collect *c, struct sp_patterns *patterns, struct sp_err *err)
+{
+	if (check_range("wall_ms", c->wall_ms, WALL_MS_MAX, err) || check_range("cpu_ms", c->cpu_ms, WALL_MS_MAX, err) ||
+	        check_range("files_max", c->files_max, SP_BOX_COLLECT_FILES_MAX, err) ||
+	        check_between("file_bytes_max", c->file_bytes_max, 0, BYTES_MAX, err) ||
+	        check_between("total_bytes_max", c->total_bytes_max, 0, BYTES_MAX, err) ||
+	        check_range("depth_max", c->depth_max, SP_BOX_PATH_DEPTH_MAX, err) ||
+	        check_range("npatterns", (int64_t)c->npatterns, SP_BOX_PATTERNS_MAX, err))
+		return -1;
+	patterns->n = (unsigned)c->npatterns;
+	for (size_t i = 0; i < c->npatterns; i++) {
+		const char *fault = sp_pattern_parse(&patterns->one[i], c->patterns[i]);
+		if (fault) return sp_fail(err, SP_E_INVALID, 0, "pattern %zu %s: %.100s", i + 1, fault, c->patterns[i]);
+	}
+	return 0;
+}
+
+int sp_runtime_collect(struct sp_runtime *r, int slot, const struct sp_collect *c, struct sp_collect_result *out, struct sp_err *err)
+{
+	struct sp_err e = {0};
+	struct sp_patterns patterns;
+	int64_t t = sp_mono_ns();
+
+	SP_BUG_ON(slot < 0 || (c->npatterns && !c->patterns) || !c->on_file || !c->on_data || !c->on_file_end);
+	memset(out, 0, sizeof *out);
+	if (check_collect(c, &patterns, &e) || r->ops->collect(r, slot, c, &patterns, out, &e)) return report(r, slot, "collect", &e, err);
+	sp_log_debug("runtime", "collect", SP_I("slot", slot), SP_I("files", out->files), SP_I("bytes", out->bytes),
+	        SP_I("missing", out->missing), SP_I("complete", out->complete), SP_I("killed_by", out->killed_by),
+	        SP_MS("cpu_ms", out->cpu_ns), SP_MS("wall_ms", out->wall_ns), SP_MS("setup_ms", out->setup_ns),
+	        SP_MS("ms", sp_mono_ns() - t));
 	return 0;
 }
 

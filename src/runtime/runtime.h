@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime: runs steps (compile, run; later git, dependencies) in containers. Back-ends: native (drives serapis-box), later docker.
+ * The runtime: runs steps (compile, run; later git, dependencies) in containers, and gives back files that they have left. Back-ends: native (drives serapis-box), later docker.
  *
  * A slot is a place where one evaluation is at a time, 0..slots-1. One thread at a time uses a slot: begin, steps one after the other, end. All steps of one begin/end see the same
- * tree (/box, /tmp, /dev/shm), each in a fresh container. How a program ended is data (struct sp_step_result); an error means that *we* failed:
- *   SP_E_INVALID      the files or argv cannot be used (message says which and why)
+ * tree (/box, /tmp, /dev/shm), each in a fresh container. After a step that was not refused files can be collected from /box,
+ * any number of times, and further steps may follow. How a program ended is data (struct sp_step_result); an error means that *we* failed:
+ *   SP_E_INVALID      the files, argv or patterns cannot be used (message says which and why)
  *   SP_E_UNAVAILABLE  the runtime lost the slot (the box died and is restarted): nothing was judged, try again
  *   SP_E_INTERNAL     anything else
  */
@@ -18,6 +19,7 @@
 #include "base/err.h"
 
 struct sp_runtime;
+struct sp_patterns;
 
 struct sp_limits {
 	int64_t wall_ms, cpu_ms; /* wall counts from the program's start */
@@ -72,6 +74,61 @@ struct sp_step_result {
 	int64_t memory_peak_bytes;
 };
 
+/* Why a file that a pattern matches, or a directory that may hold one, is told of but not given. */
+enum sp_missing {
+	SP_MISSING_NOT, /* it is given */
+	SP_MISSING_LARGE, /* over file_bytes_max, in what it holds or, as one with holes, in what it takes up when read */
+	SP_MISSING_TOTAL, /* would go over total_bytes_max; smaller files after it may be given */
+	SP_MISSING_LINK, /* a symbolic link. Hard links are files, each with the contents */
+	SP_MISSING_SPECIAL, /* a named pipe, a socket */
+	SP_MISSING_UNREADABLE, /* a file or directory that the program has closed to itself by its mode */
+	SP_MISSING_DEEP /* a directory at depth_max that may hold more */
+};
+
+struct sp_artifact {
+	/* Relative to /box, of 1..path_len bytes, terminated: any bytes but NUL, in parts of 1..255 bytes that are not "." or "..". The program chose it: it
+	 * may be no UTF-8, and hold line breaks and control characters. No path comes twice, and none is below another. */
+	const char *path;
+	size_t path_len;
+	int64_t size; /* what is not given: as far as it is known, else 0 */
+	bool executable;
+	enum sp_missing missing;
+};
+
+struct sp_collect {
+	const char *const *patterns; /* box/pattern.h: exact paths, "*", "?", "**" */
+	size_t npatterns; /* 1..64 */
+	int64_t files_max; /* 1..4096 */
+	int64_t file_bytes_max, total_bytes_max; /* of contents; 0 is allowed */
+	int64_t depth_max; /* parts of a path, 1..32 */
+	int64_t wall_ms, cpu_ms; /* of the collecting; wall includes the time that the callbacks take */
+	/* All on the calling thread, in the order of paths (part by part, by bytes). on_file, then, unless it is missing, its contents in pieces and
+	 * on_file_end; whole: `size` bytes have come. To stop, call sp_runtime_interrupt. */
+	void (*on_file)(void *cls, const struct sp_artifact *a);
+	void (*on_data)(void *cls, const char *p, size_t n);
+	void (*on_file_end)(void *cls, bool whole);
+	void *cls;
+};
+
+/* What on_file does not tell of. */
+enum sp_collect_more {
+	SP_MORE_FILES = 1, /* more than files_max files match */
+	SP_MORE_TOTAL = 2, /* a file was left out for total_bytes_max (it was told of) */
+	SP_MORE_DEEP = 4, /* directories are deeper than depth_max, or paths longer than 1024 bytes */
+	SP_MORE_UNREADABLE = 8, /* a directory, /box itself perhaps, could not be read */
+	SP_MORE_NAMES = 16, /* a directory had more names than there was memory for */
+	SP_MORE_UNTOLD = 32 /* more than 256 are missing; the first ones were told of */
+};
+
+struct sp_collect_result {
+	bool complete; /* it came to its end: what on_file and `more` do not tell of does not exist */
+	enum sp_killed_by
+	        killed_by; /* when it is not complete; SP_KILLED_NOT then: it ran out of memory, or of cpu time where no cgroup counts it */
+	unsigned more; /* enum sp_collect_more */
+	int64_t files, missing, bytes; /* given; not given, told of or not; of contents */
+	int64_t cpu_ns, wall_ns, setup_ns, memory_peak_bytes;
+};
+
 enum {
 	SP_ENFORCED_IDS = 1,
 	SP_ENFORCED_MEMORY = 2,
@@ -96,9 +153,12 @@ struct sp_runtime_ops {
 	int (*begin)(struct sp_runtime *r, int slot, const struct sp_workspace *w, struct sp_err *err);
 	/* Slot thread: blocks until the step has ended and its output is read. */
 	int (*step)(struct sp_runtime *r, int slot, const struct sp_step *st, struct sp_step_result *out, struct sp_err *err);
-	/* Slot thread. Returns at once; the clean-up goes on in the background. Also after a failed begin or step. */
+	/* Slot thread, after a step: blocks until all is read. Changes nothing in the tree. The patterns are c's, parsed. */
+	int (*collect)(struct sp_runtime *r, int slot, const struct sp_collect *c, const struct sp_patterns *patterns,
+	        struct sp_collect_result *out, struct sp_err *err);
+	/* Slot thread. Returns at once; the clean-up goes on in the background. Also after a failed begin, step or collect. */
 	void (*end)(struct sp_runtime *r, int slot);
-	/* Any thread: the step that runs in the slot, if any, ends as SP_KILLED_CALLER; a step that starts before the slot's `end` does so too. */
+	/* Any thread: the step or collect that runs in the slot, if any, ends as SP_KILLED_CALLER; one that starts before the slot's `end` does so too. */
 	void (*interrupt)(struct sp_runtime *r, int slot);
 	/* Any thread: how many slots can take work now (readiness). */
 	int (*healthy_slots)(struct sp_runtime *r);
@@ -120,6 +180,8 @@ struct sp_runtime *sp_runtime_open(const char *url, const struct sp_runtime_opti
 void sp_runtime_info(struct sp_runtime *r, struct sp_runtime_info *out);
 int sp_runtime_begin(struct sp_runtime *r, int slot, const struct sp_workspace *w, struct sp_err *err) SP_MUSTCHECK;
 int sp_runtime_step(struct sp_runtime *r, int slot, const struct sp_step *st, struct sp_step_result *out, struct sp_err *err) SP_MUSTCHECK;
+int sp_runtime_collect(
+        struct sp_runtime *r, int slot, const struct sp_collect *c, struct sp_collect_result *out, struct sp_err *err) SP_MUSTCHECK;
 void sp_runtime_end(struct sp_runtime *r, int slot);
 void sp_runtime_interrupt(struct sp_runtime *r, int slot);
 int sp_runtime_healthy_slots(struct sp_runtime *r);

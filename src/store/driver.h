@@ -7,8 +7,8 @@
 
 struct sp_store_driver {
 	const char *scheme; /* what stands before the colon of the URL */
-	/* Start-up thread. rest: what follows the colon. Errors as sp_store_open(). */
-	struct sp_store *(*open)(const char *rest, struct sp_err *err);
+	/* Start-up thread. rest: what follows the colon. beside: NULL for sp_store_open(), else as of sp_store_open_beside(); errors as of these. */
+	struct sp_store *(*open)(const char *rest, bool *beside, struct sp_err *err);
 };
 
 extern const struct sp_store_driver sp_store_sqlite;

@@ -146,37 +146,124 @@ int sp_sqlite_bytes(sqlite3_stmt *st, int column, struct sp_bytes *out, struct s
 	return 0;
 }
 
-static void text(sqlite3_stmt *st, int column, char *out, size_t size)
+void sp_sqlite_bind_id(sqlite3_stmt *st, int at, const struct sp_id *id)
+{
+	if (id) sqlite3_bind_blob(st, at, id->b, sizeof(id->b), SQLITE_STATIC);
+}
+
+void sp_sqlite_bind_text(sqlite3_stmt *st, int at, const char *s)
+{
+	if (s) sqlite3_bind_text(st, at, s, -1, SQLITE_STATIC);
+}
+
+void sp_sqlite_bind_bytes(sqlite3_stmt *st, int at, const struct sp_bytes *b)
+{
+	if (b->n) sqlite3_bind_blob64(st, at, b->p, b->n, SQLITE_STATIC);
+}
+
+void sp_sqlite_bind_after(sqlite3_stmt *st, int at, const struct sp_id *after)
+{
+	/* The empty blob sorts before every id. */
+	sqlite3_bind_blob(st, at, after ? (const void *)after->b : "", after ? (int)sizeof(after->b) : 0, SQLITE_STATIC);
+}
+
+void sp_sqlite_bind_before(sqlite3_stmt *st, int at, const struct sp_id *before)
+{
+	/* A byte more than an id has: sorts after every one. */
+	static const unsigned char end[17] = {
+	        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	sqlite3_bind_blob(st, at, before ? before->b : end, before ? (int)sizeof(before->b) : (int)sizeof(end), SQLITE_STATIC);
+}
+
+bool sp_sqlite_column_id(sqlite3_stmt *st, int column, struct sp_id *out)
+{
+	const void *id = sqlite3_column_blob(st, column);
+
+	*out = (struct sp_id){{0}};
+	if (!id || sqlite3_column_bytes(st, column) != (int)sizeof(out->b)) return false;
+	memcpy(out->b, id, sizeof(out->b));
+	return true;
+}
+
+void sp_sqlite_column_text(sqlite3_stmt *st, int column, char *out, size_t size)
 {
 	const unsigned char *s = sqlite3_column_text(st, column);
 
 	snprintf(out, size, "%s", s ? (const char *)s : "");
 }
 
+int sp_sqlite_run_write(struct sp_sqlite_conn *c, sqlite3_stmt *st, const char *what, struct sp_err *err)
+{
+	int rc = sp_sqlite_step_write(st);
+
+	if (rc != SQLITE_DONE) sp_sqlite_fail(err, c->db, rc, what);
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int sp_sqlite_run_returning(struct sp_sqlite_conn *c, sqlite3_stmt *st, const char *what, struct sp_evaluation *row, struct sp_err *err)
+{
+	/* RETURNING gives rows only after all changes are made, so one step is enough for them. */
+	int rc = sp_sqlite_step_write(st);
+
+	if (rc == SQLITE_ROW) sp_sqlite_row(st, row);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) sp_sqlite_fail(err, c->db, rc, what);
+	int ended = sqlite3_reset(st);
+	if (rc == SQLITE_ROW && ended != SQLITE_OK) return sp_sqlite_fail(err, c->db, ended, what);
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1;
+}
+
+int sp_sqlite_step(struct sp_sqlite_conn *c, sqlite3_stmt *st, const char *what, struct sp_err *err)
+{
+	int rc = sqlite3_step(st);
+
+	if (rc == SQLITE_ROW) return 1;
+	if (rc == SQLITE_DONE) return 0;
+	sp_sqlite_fail(err, c->db, rc, what);
+	sqlite3_reset(st);
+	return -1;
+}
+
+int sp_sqlite_load_row(struct sp_sqlite_conn *c, const struct sp_id *id, struct sp_evaluation *out, struct sp_err *err)
+{
+	sqlite3_stmt *st = sp_sqlite_stmt(c, SP_SQL_GET, err);
+
+	if (!st) return -1;
+	sp_sqlite_bind_id(st, 1, id);
+	int found = sp_sqlite_step(c, st, "read the evaluation", err);
+	if (found > 0) sp_sqlite_row(st, out);
+	if (found >= 0) sqlite3_reset(st);
+	return found;
+}
+
 void sp_sqlite_row(sqlite3_stmt *st, struct sp_evaluation *out)
 {
-	const void *id = sqlite3_column_blob(st, 0);
-
 	*out = (struct sp_evaluation){0};
-	if (id && sqlite3_column_bytes(st, 0) == (int)sizeof(out->id.b)) memcpy(out->id.b, id, sizeof(out->id.b));
+	(void)sp_sqlite_column_id(st, 0, &out->id);
 	out->status = (enum sp_status)sqlite3_column_int(st, 1);
 	out->class_ = (enum sp_class)sqlite3_column_int(st, 2);
-	text(st, 3, out->language, sizeof(out->language));
-	text(st, 4, out->verdict, sizeof(out->verdict));
-	text(st, 5, out->stage, sizeof(out->stage));
-	text(st, 6, out->signal, sizeof(out->signal));
+	sp_sqlite_column_text(st, 3, out->language, sizeof(out->language));
+	sp_sqlite_column_text(st, 4, out->verdict, sizeof(out->verdict));
+	sp_sqlite_column_text(st, 5, out->stage, sizeof(out->stage));
+	sp_sqlite_column_text(st, 6, out->signal, sizeof(out->signal));
 	out->has_exit_code = sqlite3_column_type(st, 7) != SQLITE_NULL;
 	out->exit_code = sqlite3_column_int(st, 7);
 	out->has_reference = sqlite3_column_type(st, 8) != SQLITE_NULL;
-	text(st, 8, out->reference, sizeof(out->reference));
+	sp_sqlite_column_text(st, 8, out->reference, sizeof(out->reference));
 	out->claim_no = sqlite3_column_int64(st, 9);
 	out->lost = sqlite3_column_int(st, 10);
 	out->cancel_requested = sqlite3_column_int(st, 11) != 0;
-	text(st, 12, out->evaluator_id, sizeof(out->evaluator_id));
+	sp_sqlite_column_text(st, 12, out->evaluator_id, sizeof(out->evaluator_id));
 	out->created_at_ms = sqlite3_column_int64(st, 13);
 	out->started_at_ms = sqlite3_column_int64(st, 14);
 	out->finished_at_ms = sqlite3_column_int64(st, 15);
 	out->lease_until_ms = sqlite3_column_int64(st, 16);
+	out->has_user = sp_sqlite_column_id(st, 17, &out->user_id);
+	sp_sqlite_column_text(st, 18, out->key_id, sizeof(out->key_id));
+	out->max_running = sqlite3_column_int(st, 19);
+	out->max_runs = sqlite3_column_int(st, 20);
+	out->begun = sqlite3_column_int(st, 21);
 }
 
 void sp_sqlite_pool_init(struct sp_sqlite_pool *p, const char *path, int max)

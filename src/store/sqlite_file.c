@@ -81,7 +81,20 @@ static int canonical(const char *given, char **dir, char **path, struct sp_err *
 	return 0;
 }
 
-static int take_lock(const char *path, int *lock_fd, struct sp_err *err)
+/* What root makes in somebody's directory (a command on the command line, before the service ran for the first time) must be of use to that one. */
+static int give_to_owner(int fd, const char *dir, const char *name, struct sp_err *err)
+{
+	struct stat st;
+
+	if (geteuid() != 0) return 0;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): as above */
+	if (stat(dir, &st) != 0) return sp_fail(err, SP_E_IO, errno, "%s", dir);
+	if (fchown(fd, st.st_uid, st.st_gid) != 0) return sp_fail(err, SP_E_IO, errno, "chown %s", name);
+	return 0;
+}
+
+/* *lock_fd stays -1 when another process has it and that is no error. */
+static int take_lock(const char *dir, const char *path, bool beside, int *lock_fd, struct sp_err *err)
 {
 	sp_autofree char *name = sp_asprintf("%s.lock", path);
 	sp_autoclose int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -90,6 +103,7 @@ static int take_lock(const char *path, int *lock_fd, struct sp_err *err)
 	if (fd < 0) return sp_fail(err, SP_E_IO, errno, "lock file %s", name);
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK) return sp_fail(err, SP_E_IO, errno, "lock file %s", name);
+		if (beside) return 0;
 		ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
 		pid[n > 0 ? n : 0] = '\0';
 		long other = strtol(pid, NULL, 10);
@@ -97,6 +111,7 @@ static int take_lock(const char *path, int *lock_fd, struct sp_err *err)
 		if (other <= 0) return sp_fail(err, SP_E_CONFLICT, 0, "%s is in use by another process (lock file %s)", path, name);
 		return sp_fail(err, SP_E_CONFLICT, 0, "%s is in use by process %ld (lock file %s)", path, other, name);
 	}
+	if (give_to_owner(fd, dir, name, err) != 0) return -1;
 	int n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 	if (ftruncate(fd, 0) != 0) return sp_fail(err, SP_E_IO, errno, "lock file %s", name);
 	if (sp_write_all(fd, pid, (size_t)n, err) != 0) return sp_wrap(err, "lock file %s", name);
@@ -115,21 +130,23 @@ static int make_file(const char *dir, const char *path, struct sp_err *err)
 		return S_ISREG(st.st_mode) ? 0 : sp_fail(err, SP_E_IO, 0, "%s is not a file", path);
 	}
 	if (fd < 0) return sp_fail(err, SP_E_IO, errno, "create %s", path);
+	if (give_to_owner(fd, dir, path, err) != 0) return -1;
 	/* The name itself must survive a power cut, too. */
 	sp_autoclose int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0 || fsync(dir_fd) != 0) return sp_fail(err, SP_E_IO, errno, "flush %s", dir);
 	return 0;
 }
 
-int sp_sqlite_file_prepare(const char *given, char **path, int *lock_fd, struct sp_err *err)
+int sp_sqlite_file_prepare(const char *given, bool beside, char **path, int *lock_fd, struct sp_err *err)
 {
 	sp_autofree char *dir = NULL, *full = NULL;
 	sp_autoclose int fd = -1;
 
 	if (canonical(given, &dir, &full, err) != 0) return -1;
 	if (refuse_network_fs(dir, err) != 0) return -1;
-	if (take_lock(full, &fd, err) != 0) return -1;
-	if (make_file(dir, full, err) != 0) return -1;
+	if (take_lock(dir, full, beside, &fd, err) != 0) return -1;
+	/* Without the lock the file is made by who has it. */
+	if (fd >= 0 && make_file(dir, full, err) != 0) return -1;
 	*path = sp_steal(&full);
 	*lock_fd = sp_steal_fd(&fd);
 	return 0;

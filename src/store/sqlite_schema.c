@@ -70,15 +70,37 @@ int sp_sqlite_check_owner(sqlite3 *db, struct sp_err *err)
 	return current_version(db, &version, err);
 }
 
+static int newest_of(const struct sp_migration *list)
+{
+	int newest = 0;
+
+	for (const struct sp_migration *m = list; m->number; m++) newest = m->number;
+	return newest;
+}
+
+int sp_sqlite_check_schema(sqlite3 *db, const struct sp_migration *list, struct sp_err *err)
+{
+	int64_t version = 0;
+	int newest = newest_of(list);
+
+	if (current_version(db, &version, err) != 0) return -1;
+	if (version == newest) return 0;
+	return sp_fail(err, SP_E_UNSUPPORTED, 0,
+	        "the process that has the database uses schema %lld, this program %d: use the same version, or end that process",
+	        (long long)version, newest);
+}
+
 int sp_sqlite_migrate(sqlite3 *db, const struct sp_migration *list, struct sp_err *err)
 {
 	char id[64];
 	int64_t version = 0;
-	int newest = 0;
+	int newest = newest_of(list);
 
 	if (current_version(db, &version, err) != 0) return -1;
-	for (const struct sp_migration *m = list; m->number; m++) newest = m->number;
-	if (version > newest)
+	/* One newer is what an update leaves that was taken back: migrations only add (expand, then contract), so this program works on it. */
+	if (version == newest + 1)
+		sp_log_warn("store", "the database was used by a newer version", SP_I("schema", version), SP_I("known", newest));
+	if (version > newest + 1)
 		return sp_fail(err, SP_E_UNSUPPORTED, 0,
 		        "the database has schema %lld, this program knows %d: it was used by a newer Serapis; start that one",
 		        (long long)version, newest);

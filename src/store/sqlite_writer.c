@@ -11,7 +11,7 @@
  * 2. A job whose statements fail leaves nothing behind and does not touch its neighbours.
  * 3. When the transaction is lost (BEGIN or COMMIT fail, or SQLite rolls back by itself as it may on a full disk), every job of the group that had
  *    succeeded gets the error, and nothing of the group is in the database.
- * 4. `waiting` is what the database holds: it moves only after a COMMIT, and is counted anew with each new connection.
+ * 4. `waiting` is what the database holds: it moves only after a COMMIT, and is counted anew with each new connection and when another process has written.
  * 5. The thread never ends because of an error: a connection in doubt is closed and the next group opens another.
  */
 #include <errno.h>
@@ -60,20 +60,6 @@ static int on_wal_commit(void *cls, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-static int count_waiting(struct sp_sqlite *s, struct sp_sqlite_conn *c, struct sp_err *err)
-{
-	sqlite3_stmt *st = sp_sqlite_stmt(c, SP_SQL_COUNT_WAITING, err);
-
-	if (!st) return -1;
-	int rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
-		s->writer.waiting = sqlite3_column_int64(st, 0);
-	else
-		sp_sqlite_fail(err, c->db, rc, "count what waits");
-	sqlite3_reset(st);
-	return rc == SQLITE_ROW ? 0 : -1;
-}
-
 static void adopt(struct sp_sqlite *s) { sqlite3_wal_hook(s->writer.conn->db, on_wal_commit, &s->writer); }
 
 /* The connection for a group. Memory: the one that readers use, too. */
@@ -89,7 +75,7 @@ static struct sp_sqlite_conn *group_conn(struct sp_sqlite *s, struct sp_err *err
 		return NULL;
 	}
 	if (!(w->conn = sp_sqlite_conn_open(s->path, SP_SQLITE_WRITER, err))) return NULL;
-	if (count_waiting(s, w->conn, err) != 0) {
+	if (sp_sqlite_count_waiting(s, w->conn, err) != 0) {
 		sp_sqlite_conn_close(sp_steal(&w->conn));
 		return NULL;
 	}
@@ -128,9 +114,29 @@ static int run_job(struct sp_sqlite *s, struct sp_sqlite_conn *c, struct sp_sqli
 	}
 	if (job->rc == 0)
 		s->writer.pending += job->waiting;
-	else if ((rc = control(c, SP_SQL_SAVEPOINT_ROLLBACK, NULL, err)) != SQLITE_OK)
-		return rc;
+	else if (job->noted)
+		sp_sqlite_forget_keys(s);
+	if (job->rc != 0 && (rc = control(c, SP_SQL_SAVEPOINT_ROLLBACK, NULL, err)) != SQLITE_OK) return rc;
 	return control(c, SP_SQL_SAVEPOINT_RELEASE, NULL, err);
+}
+
+/* Inside the transaction: if another process has written since the last one, what we count is counted anew. Gives SQLite's code. */
+static int look_beside(struct sp_sqlite *s, struct sp_sqlite_conn *c, struct sp_err *err)
+{
+	sqlite3_stmt *st = sp_sqlite_stmt(c, SP_SQL_DATA_VERSION, err);
+	int64_t version = 0;
+	int rc = st ? sp_sqlite_step(c, st, "look for other writers", err) : -1;
+
+	if (rc >= 0) {
+		version = sqlite3_column_int64(st, 0);
+		sqlite3_reset(st);
+		if (version == s->writer.data_version) return SQLITE_OK;
+		s->writer.data_version = version;
+		rc = sp_sqlite_count_waiting(s, c, err);
+	}
+	if (rc >= 0) return SQLITE_OK;
+	rc = sqlite3_extended_errcode(c->db);
+	return rc == SQLITE_OK ? SQLITE_ERROR : rc;
 }
 
 static int run_group(struct sp_sqlite *s, struct sp_sqlite_conn *c, struct sp_sqlite_job *jobs, struct sp_err *err)
@@ -138,9 +144,13 @@ static int run_group(struct sp_sqlite *s, struct sp_sqlite_conn *c, struct sp_sq
 	int rc = control(c, SP_SQL_BEGIN, "store.begin", err);
 
 	s->writer.pending = 0;
+	if (rc == SQLITE_OK && s->path) rc = look_beside(s, c, err);
 	for (struct sp_sqlite_job *j = jobs; j && rc == SQLITE_OK; j = j->next) rc = run_job(s, c, j, err);
 	if (rc == SQLITE_OK) rc = control(c, SP_SQL_COMMIT, "store.commit", err);
-	if (rc == SQLITE_OK) s->writer.waiting += s->writer.pending;
+	if (rc == SQLITE_OK)
+		s->writer.waiting += s->writer.pending;
+	else
+		sp_sqlite_forget_keys(s);
 	return rc;
 }
 
@@ -281,7 +291,7 @@ int sp_sqlite_writer_start(struct sp_sqlite *s, struct sp_err *err)
 	struct sp_sqlite_writer *w = &s->writer;
 	sigset_t all, old;
 
-	if (count_waiting(s, w->conn, err) != 0) return -1;
+	if (sp_sqlite_count_waiting(s, w->conn, err) != 0) return -1;
 	adopt(s);
 	pthread_mutex_init(&w->lock, NULL);
 	sp_cond_init(&w->arrived);

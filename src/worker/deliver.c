@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
+#include "core/ended.h"
+#include "core/load.h"
 #include "core/result.h"
 #include "worker/internal.h"
 #include "worker/run.h"
@@ -19,6 +22,8 @@
 #define SPURIOUS_TRIES 3
 #define BACKOFF_FIRST_MS 200
 #define RELEASE_TRIES 3
+/* Of a key's waiting evaluations so many at most are published when one of it ends; the janitor finds the rest. */
+#define NEXT_MAX 16
 
 struct run {
 	struct sp_worker_slot *slot;
@@ -28,6 +33,8 @@ struct run {
 	char version[64];
 	char id[SP_ID_TEXT];
 	int64_t claimed_ns; /* monotonic, when the claim was made */
+	uint64_t looks; /* of the worker, before the claim was made */
+	bool began; /* the runtime was asked to run it */
 };
 
 /* An error that goes away by itself when the store is back. */
@@ -35,9 +42,11 @@ static bool store_away(const struct sp_err *e) { return e->retryable || e->code 
 
 /* ---- registration: from here on the claim is renewed ---- */
 
-static void enroll(struct sp_worker_slot *slot, const struct sp_evaluation *row, const struct sp_delivery *d)
+static void enroll(struct run *r, const struct sp_delivery *d)
 {
+	struct sp_worker_slot *slot = r->slot;
 	struct sp_worker *w = slot->w;
+	const struct sp_evaluation *row = &r->stored.row;
 
 	pthread_mutex_lock(&w->lock);
 	slot->has_run = true;
@@ -47,6 +56,11 @@ static void enroll(struct sp_worker_slot *slot, const struct sp_evaluation *row,
 	slot->id = row->id;
 	slot->claim_no = row->claim_no;
 	slot->delivery = *d;
+	/* A look between the claim and here has not seen this one. */
+	if (w->looks != r->looks) {
+		w->look = true;
+		pthread_cond_broadcast(&w->changed);
+	}
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -191,13 +205,18 @@ static bool execute(struct run *r)
 {
 	struct sp_worker_slot *slot = r->slot;
 	struct sp_worker *w = slot->w;
+	const struct sp_evaluation *row = &r->stored.row;
 
-	if (!enter(slot, r->stored.row.lost > 0)) return false;
+	if (!enter(slot, row->lost > 0)) return false;
 	for (int i = 0;; i++) {
+		bool last = i == SPURIOUS_TRIES || (row->max_runs > 0 && row->lost + row->begun + i + 1 >= row->max_runs);
+		r->began = true;
 		set_in_runtime(slot, true);
 		sp_run_evaluation(w->parts.runtime, slot->index, &r->request, &r->outcome);
 		set_in_runtime(slot, false);
-		if (!interrupted(&r->outcome) || stop_of(slot) != SP_STOP_NOT || i == SPURIOUS_TRIES) break;
+		/* Why it was no warm one: no language has those yet. */
+		if (r->outcome.run.ran) sp_metric_count(SP_M_STARTS, r->request.language->id, r->outcome.start, "no_warm_start");
+		if (!interrupted(&r->outcome) || stop_of(slot) != SP_STOP_NOT || last) break;
 		/* An interrupt that was meant for the slot's evaluation before and came late. */
 		sp_outcome_fini_stages(&r->outcome);
 	}
@@ -233,6 +252,20 @@ static void answer(struct sp_worker *w, const struct sp_delivery *d)
 	sp_broker_ack(w->parts.broker, d);
 }
 
+/* An evaluation has ended whose key may run only so many at a time: whoever found the key busy has left the rest to this. What is not published here is found by the janitor. */
+static void publish_next(struct sp_worker *w, const struct sp_evaluation *ended)
+{
+	struct sp_scan_request in = {.what = SP_SCAN_OF_KEY, .key_id = ended->key_id, .max_running = ended->max_running};
+	struct sp_scan_item items[NEXT_MAX];
+	struct sp_err err = {0};
+
+	if (ended->max_running == 0) return;
+	int n = sp_store_scan(w->parts.store, &in, items, NEXT_MAX, &err);
+	for (int i = 0; i < n; i++)
+		if (sp_broker_publish(w->parts.broker, &items[i].id, items[i].class_, true, &err) != 0) n = -1;
+	if (n < 0) sp_log_warn("worker", "next of a key not published", SP_S("key_id", ended->key_id), SP_ERR(&err));
+}
+
 /* The claim is another's, or the row is gone: the result is nobody's. */
 static void discard(struct run *r, const char *why)
 {
@@ -240,8 +273,10 @@ static void discard(struct run *r, const char *why)
 
 	sp_log_warn("worker", "result discarded", SP_S("evaluation_id", r->id), SP_I("claim_no", r->stored.row.claim_no), SP_S("why", why));
 	count(w, &w->lost);
+	sp_metric_count(SP_M_LEASES_LOST);
 	struct sp_delivery d = strike(r->slot);
 	sp_broker_ack(w->parts.broker, &d);
+	publish_next(w, &r->stored.row);
 }
 
 static void give_back(struct run *r, const char *why)
@@ -253,7 +288,7 @@ static void give_back(struct run *r, const char *why)
 	int rc = -1;
 
 	for (int i = 0; i < RELEASE_TRIES; i++) {
-		rc = sp_store_release(w->parts.store, &r->stored.row.id, r->stored.row.claim_no, &applied, &err);
+		rc = sp_store_release(w->parts.store, &r->stored.row.id, r->stored.row.claim_no, r->began, &applied, &err);
 		if (rc == 0 || !sp_worker_pause(w, sp_worker_backoff(&wait), &w->expired)) break;
 	}
 	/* What could not be released is found by its lease. */
@@ -267,14 +302,44 @@ static void give_back(struct run *r, const char *why)
 	sp_broker_requeue(w->parts.broker, &d);
 }
 
-static void log_finished(const struct run *r, const struct sp_finish *f)
+static void tell_ended(const struct run *r, const struct sp_finish *f, const char *reason)
 {
+	const struct sp_worker *w = r->slot->w;
 	const struct sp_outcome *o = &r->outcome;
+	const struct sp_ended e = {.id = &f->id,
+	        .language = r->stored.row.language,
+	        .claim_no = f->claim_no,
+	        .status = f->status,
+	        .verdict = f->verdict,
+	        .reason = *reason ? reason : NULL,
+	        .evaluator_id = w->evaluator_id,
+	        .error = o->failure.code == SP_OK ? NULL : o->failure.msg,
+	        .queue_ns = o->queue_ns,
+	        .run_ns = o->run.ran ? o->run.r.wall_ns : 0,
+	        .total_ns = o->total_ns};
 
-	sp_log_info("worker", "finished", SP_S("evaluation_id", r->id), SP_I("claim_no", f->claim_no),
-	        SP_S("language", r->stored.row.language), SP_S("status", sp_status_name(f->status)), SP_S("verdict", f->verdict),
-	        SP_MS("queue_ms", o->queue_ns), SP_MS("run_ms", o->run.ran ? o->run.r.wall_ns : 0), SP_MS("total_ms", o->total_ns),
-	        SP_S("error", o->failure.code == SP_OK ? NULL : o->failure.msg));
+	sp_evaluation_ended("worker", w->parts.languages, &e);
+	sp_load_ran(r->stored.row.class_, sp_mono_ns() - r->claimed_ns);
+	const char *language = sp_language_label(w->parts.languages, e.language);
+	sp_metric_time(SP_M_STAGE, o->queue_ns, "queue", language);
+	if (o->compile.ran) sp_metric_time(SP_M_STAGE, o->compile.r.wall_ns, "compile", language);
+	if (o->run.ran) sp_metric_time(SP_M_STAGE, o->run.r.wall_ns, "run", language);
+}
+
+/* Ended by the claim itself, in the store. */
+static void tell_ended_by_claim(struct sp_worker *w, const struct sp_delivery *d, const struct sp_evaluation *row, bool canceled)
+{
+	const struct sp_ended e = {.id = &d->id,
+	        .language = row->language,
+	        .claim_no = row->claim_no,
+	        .status = canceled ? SP_STATUS_CANCELED : SP_STATUS_FAILED,
+	        .verdict = canceled ? NULL : "internal_error",
+	        .reason = canceled ? "canceled" : "evaluator_lost",
+	        .queue_ns = -1,
+	        .run_ns = -1,
+	        .total_ns = -1};
+
+	sp_evaluation_ended("worker", w->parts.languages, &e);
 }
 
 /* Stores one form of the result. 1: stored, 0: not ours any more, -1: given up as the drain's time is over, -2: the store will not have it. */
@@ -313,11 +378,12 @@ static void finish(struct run *r, bool canceled)
 		rc = store_result(r, &f);
 	}
 	if (rc == 1) {
-		log_finished(r, &f);
+		tell_ended(r, &f, hold.reason);
 		given_back(w, &f.id, true);
 		count(w, &w->runs);
 		struct sp_delivery d = strike(r->slot);
 		answer(w, &d);
+		publish_next(w, &r->stored.row);
 	} else if (rc == 0) {
 		discard(r, "claimed anew or erased");
 	} else {
@@ -374,6 +440,9 @@ static int claim(struct sp_worker *w, const struct sp_delivery *d, enum sp_claim
 
 	for (int hard = 0;;) {
 		struct sp_err err = {0};
+		pthread_mutex_lock(&w->lock);
+		r->looks = w->looks;
+		pthread_mutex_unlock(&w->lock);
 		r->claimed_ns = sp_mono_ns();
 		if (sp_store_claim(w->parts.store, &in, outcome, &r->stored, &err) == 0) return 0;
 		sp_log_warn("worker", "not claimed yet", SP_S("evaluation_id", r->id), SP_ERR(&err));
@@ -399,16 +468,21 @@ void sp_worker_deliver(struct sp_worker_slot *slot, const struct sp_delivery *d)
 	if (claim(w, d, &outcome, &r)) return;
 	switch (outcome) {
 	case SP_CLAIM_MINE:
-		enroll(slot, &r.stored.row, d);
+		enroll(&r, d);
 		evaluate(&r);
 		break;
 	case SP_CLAIM_ELSEWHERE:
 		if (!keep_newer(w, d)) sp_broker_ack(w->parts.broker, d);
 		break;
-	case SP_CLAIM_ABSENT: sp_broker_ack(w->parts.broker, d); break;
-	case SP_CLAIM_TERMINAL:
+	case SP_CLAIM_ABSENT:
+	case SP_CLAIM_BUSY: /* published again when one of its key ends */ sp_broker_ack(w->parts.broker, d); break;
+	case SP_CLAIM_TERMINAL: answer(w, d); break;
 	case SP_CLAIM_CANCELED:
-	case SP_CLAIM_EXHAUSTED: answer(w, d); break;
+	case SP_CLAIM_EXHAUSTED: /* it may have been one of those that run */
+		tell_ended_by_claim(w, d, &r.stored.row, outcome == SP_CLAIM_CANCELED);
+		answer(w, d);
+		publish_next(w, &r.stored.row);
+		break;
 	}
 	sp_outcome_fini_stages(&r.outcome);
 	sp_request_fini(&r.request);

@@ -18,6 +18,7 @@
 
 #include <pthread.h>
 
+#include "base/metrics.h"
 #include "worker/worker.h"
 
 enum sp_stop { SP_STOP_NOT, SP_STOP_CANCEL, SP_STOP_DRAIN, SP_STOP_LOST };
@@ -59,6 +60,8 @@ struct sp_worker {
 	bool draining; /* take nothing more */
 	bool expired; /* the drain's time is over: what runs is interrupted, what cannot be stored is left to its lease */
 	bool ending; /* the watcher ends */
+	bool look; /* renew at once (sp_worker_look) */
+	uint64_t looks; /* how often that was asked for */
 	int live; /* slot threads that have not ended */
 	size_t next_probe, probed;
 	struct sp_language_state *languages; /* one for each of the registry */
@@ -67,6 +70,8 @@ struct sp_worker {
 	uint64_t runs, lost, released;
 	struct sp_given_back given_back[SP_GIVEN_BACK_MEMORY];
 	size_t next_given_back;
+
+	struct sp_metrics_watch metrics; /* serapis_slots */
 };
 
 /* worker.c: waits, but not beyond *flag (under the lock: &w->draining or &w->expired). False when it is set. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The watcher: renews all claims with one statement every lease_renew_ms, learns from it what is lost or to be canceled, and interrupts what is to stop. */
+/* The watcher: renews all claims with one statement every lease_renew_ms, and when it is told to look, learns from it what is lost or to be canceled, and interrupts what is to stop. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -79,7 +79,8 @@ void *sp_worker_watch(void *cls)
 	pthread_mutex_lock(&w->lock);
 	while (!w->ending) {
 		int64_t now = sp_mono_ns();
-		if (now >= next) {
+		if (now >= next || w->look) {
+			w->look = false;
 			pthread_mutex_unlock(&w->lock);
 			bool fine = renew(w, leases) == 0;
 			pthread_mutex_lock(&w->lock);

@@ -100,6 +100,22 @@ static void end_watcher(struct sp_worker *w)
 	pthread_join(w->watcher, NULL);
 }
 
+/* A slot that cannot take work now may be busy, too: it is counted once, as busy. */
+static void count_slots(void *cls)
+{
+	struct sp_worker *w = cls;
+	int healthy = sp_runtime_healthy_slots(w->parts.runtime);
+	struct sp_worker_stats s;
+
+	sp_worker_stats(w, &s);
+	int broken = s.slots - healthy;
+	if (broken > s.slots - s.busy) broken = s.slots - s.busy;
+	if (broken < 0) broken = 0;
+	sp_metric_gauge(SP_M_SLOTS, s.busy, "busy");
+	sp_metric_gauge(SP_M_SLOTS, broken, "broken");
+	sp_metric_gauge(SP_M_SLOTS, s.slots - s.busy - broken, "idle");
+}
+
 struct sp_worker *sp_worker_start(const struct sp_worker_parts *parts, struct sp_err *err)
 {
 	struct sp_worker *w = sp_new(struct sp_worker);
@@ -114,6 +130,8 @@ struct sp_worker *sp_worker_start(const struct sp_worker_parts *parts, struct sp
 	name_evaluator(w);
 	/* All of them before any thread: the watcher looks at every slot. */
 	for (int i = 0; i < w->nslots; i++) w->slots[i] = (struct sp_worker_slot){.w = w, .index = i};
+	w->metrics = (struct sp_metrics_watch){.fn = count_slots, .cls = w};
+	sp_metric_start(SP_M_LEASES_LOST);
 
 	int rc = pthread_create(&w->watcher, NULL, sp_worker_watch, w);
 	if (rc) {
@@ -140,6 +158,7 @@ struct sp_worker *sp_worker_start(const struct sp_worker_parts *parts, struct sp
 		snprintf(name, sizeof(name), "slot-%d", i);
 		pthread_setname_np(s->thread, name);
 	}
+	sp_metrics_watch(&w->metrics);
 	return w;
 }
 
@@ -162,6 +181,15 @@ const char *sp_worker_not_ready(struct sp_worker *w)
 	if (probes) return "the evaluator is still looking for its languages";
 	if (sp_runtime_healthy_slots(w->parts.runtime) == 0) return "no slot of the evaluator can run programs";
 	return NULL;
+}
+
+void sp_worker_look(struct sp_worker *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->look = true;
+	w->looks++;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
 }
 
 void sp_worker_stats(struct sp_worker *w, struct sp_worker_stats *out)
@@ -198,5 +226,7 @@ void sp_worker_drain(struct sp_worker *w, int64_t timeout_ms)
 
 	for (int i = 0; i < w->nslots; i++) pthread_join(w->slots[i].thread, NULL);
 	end_watcher(w);
+	sp_metrics_unwatch(&w->metrics);
+	sp_metric_hide(SP_M_SLOTS);
 	free_worker(w);
 }

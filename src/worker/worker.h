@@ -28,6 +28,9 @@ struct sp_worker *sp_worker_start(const struct sp_worker_parts *parts, struct sp
 void sp_worker_language(struct sp_worker *w, size_t i, struct sp_language_state *out);
 /* NULL when ready (languages probed, at least one healthy slot, not draining), else a static sentence. Any thread. */
 const char *sp_worker_not_ready(struct sp_worker *w);
+/* Renews at once, which tells what is canceled, erased or lost: for the API in the same process, after it has written that, so that a program ends within milliseconds and not at the next renewal.
+ * Any thread; does not block; many calls at once are one renewal. */
+void sp_worker_look(struct sp_worker *w);
 /* Counts for logs and metrics. */
 struct sp_worker_stats {
 	int busy, slots;

@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "core/request.h"
 #include "core/result.h"
+#include "store_front.h"
 
 #define HELD_MAX 10000
 #define LEASE_MS (600 * 1000)
@@ -40,43 +41,15 @@ static atomic_bool takes = true, replies = true, away = false, stuck = false, av
 /* A store that can be away. */
 static struct sp_store *real;
 static int refuse(struct sp_err *err) { return sp_fail(err, SP_E_UNAVAILABLE, 0, "the test has taken the store away"); }
-static int f_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *out, struct sp_err *err)
+static struct store_front faulty;
+
+static int before(struct store_front *f, const char *op, struct sp_err *err)
 {
-	while (stuck) nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-	return away ? refuse(err) : real->ops->create(real, in, out, err);
+	/* What the evaluator calls goes to the real store. */
+	if (strcmp(op, "create") == 0)
+		while (stuck) nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	return away ? refuse(err) : 0;
 }
-static int f_claim(
-        struct sp_store *s, const struct sp_claim_request *in, enum sp_claim_outcome *o, struct sp_stored *out, struct sp_err *err)
-{
-	return real->ops->claim(real, in, o, out, err);
-}
-static int f_release(struct sp_store *s, const struct sp_id *id, int64_t no, bool *applied, struct sp_err *err)
-{
-	return real->ops->release(real, id, no, applied, err);
-}
-static int f_finish(struct sp_store *s, const struct sp_finish *in, bool *applied, struct sp_err *err)
-{
-	return real->ops->finish(real, in, applied, err);
-}
-static int f_renew(struct sp_store *s, const char *e, int64_t ms, struct sp_lease *l, size_t n, struct sp_err *err)
-{
-	return real->ops->renew(real, e, ms, l, n, err);
-}
-static int f_get(struct sp_store *s, const struct sp_id *id, bool d, struct sp_stored *out, struct sp_err *err)
-{
-	return away ? refuse(err) : real->ops->get(real, id, d, out, err);
-}
-static int f_scan(struct sp_store *s, enum sp_scan w, const struct sp_id *after, struct sp_scan_item *i, size_t m, struct sp_err *err)
-{
-	return real->ops->scan(real, w, after, i, m, err);
-}
-static int f_sweep(struct sp_store *s, const struct sp_id *ids, size_t n, bool *t, struct sp_err *err)
-{
-	return away ? refuse(err) : real->ops->sweep(real, ids, n, t, err);
-}
-static void f_close(struct sp_store *s) {}
-static const struct sp_store_ops faulty_ops = {"faulty", f_create, f_claim, f_release, f_finish, f_renew, f_get, f_scan, f_sweep, f_close};
-static struct sp_store faulty = {&faulty_ops};
 
 static struct {
 	struct sp_delivery d;
@@ -216,10 +189,11 @@ int main(int argc, char **argv)
 	sp_log_setup(level, true);
 	if (!(languages = sp_languages_load(argv[2], &err))) goto fail;
 	if (!(real = sp_store_open(argv[1], &err))) goto fail;
+	store_front_init(&faulty, real, before);
 	if (!(broker = sp_broker_open("embedded", NULL, &err))) goto fail;
 	pthread_t t;
 	if (pthread_create(&t, NULL, evaluator, NULL) != 0) return 2;
-	struct sp_api_parts parts = {&config, languages, &faulty, broker, language_state, not_ready, NULL};
+	struct sp_api_parts parts = {&config, languages, &faulty.super, broker, language_state, not_ready, NULL};
 	struct sp_api *a = sp_api_start(&parts, &err);
 	if (!a) goto fail;
 	printf("%d\n", sp_api_port(a));

@@ -214,7 +214,7 @@ def test_query_elsewhere(server):
 
 @pytest.mark.parametrize("method,path,allow", [
     ("GET", "/v1/eval/ruby", "POST"), ("DELETE", "/v1/languages", "GET, HEAD"), ("POST", "/v1/languages", "GET, HEAD"), ("PUT", "/", "GET, HEAD"),
-    ("OPTIONS", "/v1/eval/ruby", "POST"), ("PATCH", "/v1/evaluations/x", "GET, HEAD"), ("POST", "/healthz", "GET, HEAD"),
+    ("OPTIONS", "/v1/eval/ruby", "POST"), ("PATCH", "/v1/evaluations/x", "GET, HEAD, DELETE"), ("PUT", "/v1/users/me", "GET, HEAD, DELETE"), ("POST", "/healthz", "GET, HEAD"),
 ])
 def test_method_not_allowed(server, method, path, allow):
     a = requests.request(method, server.url + path)

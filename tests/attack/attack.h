@@ -72,4 +72,38 @@ static inline int end(void)
 	return 0;
 }
 
+/*
+ * For bombs. Where the box can bound the memory of a run (`enforced`), that is what ends them, and this only counts. Where it cannot, the runner says in the
+ * environment how much is enough to show it, and the bomb stops there, whichever of its processes gets to it: it has won, and the machine is unharmed.
+ */
+static struct {
+	long bytes;
+	pid_t main;
+} *bomb;
+
+static __attribute__((constructor)) void bomb_begins(void)
+{
+	bomb = mmap(NULL, sizeof *bomb, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	bomb->main = getpid();
+}
+
+static inline long enough(void)
+{
+	const char *s = getenv("ATTACK_ENOUGH");
+	return s ? atol(s) : INT64_MAX;
+}
+
+static inline void took(long bytes)
+{
+	long before = __atomic_fetch_add(&bomb->bytes, bytes, __ATOMIC_SEQ_CST);
+	if (before + bytes < enough()) return;
+	if (before < enough()) {
+		say("WON memory-over-the-limit");
+		end();
+		if (getpid() == bomb->main) exit(0);
+		kill(bomb->main, SIGTERM);
+	}
+	for (;;) pause();
+}
+
 #endif

@@ -14,15 +14,15 @@ import subprocess
 import tempfile
 import time
 
-from support.service import LONG, SOURCE, Service, descendants, processes, wait_for
+from baseline import BARE_UID
+from grounds import ALL, FENCE_BYTES, SECRET
+from support.service import LONG, SLOW, SOURCE
 
 HERE = pathlib.Path(__file__).resolve().parent
 LANGUAGES = {".c": "c", ".rb": "ruby", ".js": "node", ".sh": "shell", ".py": "python"}
 INTERPRETERS = {"ruby": ["ruby"], "node": ["node"], "shell": ["/bin/sh"], "python": ["/usr/bin/python3"]}
-# A number that nobody has, of this test run alone: all its processes are ours to end.
-BARE_UID = 1_500_000_000 + os.getpid() % 1_000_000
-SECRET = "serapis-attack-secret-5d1f0c"
-KEYS = {"wins", "rule", "expect", "says", "limits", "args", "stdin", "mode", "beside", "control", "shows", "core", "usage", "open", "exit"}
+KEYS = {"wins", "rule", "expect", "says", "limits", "args", "stdin", "mode", "beside", "control", "shows", "core", "open", "exit", "needs", "else", "else-says", "else-open", "together", "shared", "repeat"}
+TIMES = {"wall_ms", "cpu_ms", "compile_wall_ms"}
 
 
 class Attack:
@@ -39,7 +39,7 @@ class Attack:
             words = re.sub(r"^\s*(/\*|\*/|\*|//|#)?\s?", "", line).rstrip()
             if "*/" in line or not re.match(r"\s*(/\*|\*|//|#)", line):
                 break
-            m = re.match(r"([a-z]+): (.*)", words)
+            m = re.match(r"([a-z-]+): (.*)", words)
             if m and m[1] in KEYS:
                 key = m[1]
                 fields[key].append(m[2].strip())
@@ -50,10 +50,11 @@ class Attack:
         assert not missing, f"{self.name}: its header lacks {sorted(missing)}"
         self.verdicts = one["expect"].split("|")
         self.says = fields["says"]
-        self.limits = {k: int(v) for k, v in (w.split("=") for w in one.get("limits", "").split())}
+        self.limits = {k: int(v) * (SLOW if k in TIMES else 1) for k, v in (w.split("=") for w in one.get("limits", "").split())}
         self.args = shlex.split(one.get("args", ""))
         self.stdin = one.get("stdin")
         self.mode = one.get("mode", "once")
+        self.repeat = int(one.get("repeat", "0"))
         assert self.mode in ("once", "twice", "leave-look"), f"{self.name}: mode {self.mode}"
         self.beside = one.get("beside")
         self.control = one["control"]
@@ -64,6 +65,19 @@ class Attack:
         # What is known to be open: these attempts, and only these, are won. docs/security.md says why; a change that closes one must say so here.
         self.open = set(one.get("open", "").split())
         self.exit = int(one["exit"]) if "exit" in one else None
+        # What of the box's `enforced` this defence rests on, and what is right where the box says that it has not got it.
+        self.needs = set(one.get("needs", "").split())
+        assert self.needs <= set(ALL), f"{self.name}: needs {self.needs - set(ALL)}"
+        assert bool(self.needs) == ("else" in one), f"{self.name}: needs and else belong together"
+        self.else_verdicts = one.get("else", "").split("|")
+        self.else_says = fields["else-says"]
+        self.else_open = set(one.get("else-open", "").split())
+        # Of `open`: what takes two at the same time.
+        self.together = set(one.get("together", "").split())
+        assert self.together <= self.open, f"{self.name}: {self.together - self.open} is not open"
+        # What the victim says that it was denied, where two slots have one id.
+        self.shared = set(one.get("shared", "").split())
+        assert not self.shared or self.beside, f"{self.name}: nobody is beside it"
 
     def files(self):
         """What lies beside it: path → text."""
@@ -117,10 +131,15 @@ def fill(args, service):
     return [a.replace("{port}", str(service.port)).replace("{addresses}", addresses).replace("{dir}", str(service.dir)).replace("{secret}", SECRET) for a in args]
 
 
-def ask(service, attack, extra=()):
+def ask(ground, attack, extra=()):
+    service = ground.service
     body = {"code": attack.text.decode("utf-8", "surrogateescape"), "limits": attack.limits, "args": fill([*attack.args, *extra], service)}
     if attack.files():
         body["files"] = [{"path": k, "content": v} for k, v in attack.files().items()]
+    body["env"] = {"SLOW": str(SLOW)} if SLOW > 1 else {}
+    if "memory" in ground.lacks(attack):
+        # Twice what it may have, and a fourth of what the fence around the service allows.
+        body["env"]["ATTACK_ENOUGH"] = str(min(2 * attack.limits["memory_bytes"], FENCE_BYTES // 4))
     if attack.stdin is not None:
         body["stdin"] = attack.stdin
     r = service.eval(attack.language, body, timeout=180)
@@ -128,185 +147,90 @@ def ask(service, attack, extra=()):
     e = r.json()
     while e["status"] in ("created", "evaluating"):
         e = service.evaluation(e["id"], wait_ms=20000).json()
+    assert set(e["enforced"]) == {"network" if w == "net" else w for w in ground.enforced}, f"{attack.name}: the result says that {e['enforced']} is enforced"
     if e["encoding"] == "base64":
         for k in ("output", "stdout", "stderr"):
             e[k] = base64.b64decode(e[k]).decode("utf-8", "backslashreplace")
     return e
 
 
-def judge(attack, e):
+def judge(ground, attack, e):
     """Raises with the whole story if the attack won or did not even happen."""
     story = f"{attack.name}: verdict {e['verdict']} ({e['reason']}), exit {e['exit_code']}, signal {e['signal']}, limits_hit {e['limits_hit']}, usage {e['usage']}\n"
     story += f"compile: {str(e['compile'])[-1500:]}\nstdout: {(e['stdout'] or '')[-3000:]}\nstderr: {(e['stderr'] or '')[-1500:]}"
+    lacks = ground.lacks(attack)
+    if lacks:
+        story = f"without {sorted(lacks)}: {story}"
     won = {m.split()[0] for m in re.findall(r"^WON (.*)", e["stdout"] or "", re.M)}
-    assert won == attack.open, f"won: {sorted(won)}, known to be open: {sorted(attack.open)}\n{story}"
-    assert e["verdict"] in attack.verdicts, f"expected {attack.verdicts}\n{story}"
+    # With one slot nobody else is there.
+    known = attack.else_open if lacks else attack.open - (attack.together if ground.slots == 1 else set())
+    assert won == known, f"won: {sorted(won)}, known to be open: {sorted(known)}\n{story}"
+    verdicts = attack.else_verdicts if lacks else attack.verdicts
+    assert e["verdict"] in verdicts, f"expected {verdicts}\n{story}"
     if e["verdict"] == "ok" and e["stage"] == "run":
         assert "END" in (e["stdout"] or "").splitlines(), f"it did not come to its end\n{story}"
     if attack.exit is not None:
         assert e["exit_code"] == attack.exit, f"expected exit {attack.exit}\n{story}"
     everything = f"{e['stdout']}\n{e['stderr']}\n{(e['compile'] or {}).get('output') or ''}"
-    for text in attack.says:
+    for text in attack.else_says if lacks else attack.says:
         assert re.search(text, everything, re.M), f"it does not say /{text}/\n{story}"
     limit = attack.limits.get("memory_bytes", 256 << 20)
     peak = (e["usage"] or {}).get("memory_peak_bytes")
-    if e["stage"] == "run" and peak is not None:
+    if e["stage"] == "run" and peak is not None and "memory" in ground.enforced:
         assert peak <= limit + (1 << 20), f"it got over its memory limit of {limit}\n{story}"
 
 
-def overlap(a, b):
-    """Whether the two ran at the same time: from the first's FROM to the last's UNTIL, on one clock."""
-    spans = []
+def spans(a, b):
+    """When the two ran, on one clock: (start, stop) of each from its FROM and UNTIL; None if it does not matter to them."""
+    out = []
     for e in (a, b):
         start, stop = (re.search(rf"^{w} (\d+)", e["stdout"], re.M) for w in ("FROM", "UNTIL"))
         if not start:
-            return True  # it does not matter to this one
-        spans.append((int(start[1]), int(stop[1]) if stop else int(start[1]) + int(e["usage"]["wall_ms"])))
-    return spans[0][0] + 50 < spans[1][1] and spans[1][0] + 50 < spans[0][1]
+            return None
+        out.append((int(start[1]), int(stop[1]) if stop else int(start[1]) + int(e["usage"]["wall_ms"])))
+    return out
 
 
-def at_once(service, one, other, extra=((), ())):
-    """Both at the same time, which with two slots is one in each; again if the machine was too busy for that."""
+def at_once(ground, one, other, extra=((), ())):
+    """Both at the same time, which with two slots is one in each; again if the machine was too busy for that. With one slot they may never meet."""
     for _ in range(5):
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            a = pool.submit(ask, service, one, extra[0])
-            b = pool.submit(ask, service, other, extra[1])
+            a = pool.submit(ask, ground, one, extra[0])
+            b = pool.submit(ask, ground, other, extra[1])
             a, b = a.result(), b.result()
-        if overlap(a, b):
+        s = spans(a, b)
+        if ground.slots == 1:
+            assert s is None or s[0][1] <= s[1][0] or s[1][1] <= s[0][0], f"{one.name} and {other.name} ran at the same time in one slot: {s}"
+            return a, b
+        if s is None or (s[0][0] + 50 < s[1][1] and s[1][0] + 50 < s[0][1]):
             return a, b
     raise AssertionError(f"{one.name} and {other.name} never ran at the same time:\n{a['stdout']}\n{b['stdout']}")
 
 
-def attempt(service, attack):
+def attempt(ground, attack):
     """The attack, in its mode."""
     if attack.mode == "leave-look":
         # In both slots, so that whichever one the second comes to, the first has been there.
         for what in ("leave", "look"):
-            for e in at_once(service, attack, attack, ([what], [what])):
-                judge(attack, e)
+            for e in at_once(ground, attack, attack, ([what], [what])):
+                judge(ground, attack, e)
     elif attack.mode == "twice":
-        for e in at_once(service, attack, attack, (["first"], ["second"])):
-            judge(attack, e)
+        for e in at_once(ground, attack, attack, (["first"], ["second"])):
+            judge(ground, attack, e)
     elif attack.beside:
         victim = Attack(HERE / "programs" / attack.beside)
-        e, v = at_once(service, attack, victim)
-        judge(victim, v)
-        judge(attack, e)
+        victim.open = attack.shared if ground.unsafe else set()
+        e, v = at_once(ground, attack, victim)
+        judge(ground, victim, v)
+        judge(ground, attack, e)
+    elif attack.repeat:
+        for i in range(attack.repeat):
+            judge(ground, attack, ask(ground, attack, [str(i)]))
     else:
-        judge(attack, ask(service, attack))
-
-
-# --- what is left -------------------------------------------------------------------------------------------------------------------------------------
-
-
-class Baseline:
-    """Everything of a service and its box that an attack could leave behind or break, as numbers that do not depend on pids."""
-
-    def __init__(self, service):
-        self.service = service
-        wait_for(lambda: self.sound() is None, 60, "a service that works")
-        # Connections of the hellos are closed a moment after their answers: the same three times is what stays.
-        seen = []
-
-        def settled():
-            seen.append(self.look())
-            return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3]
-
-        wait_for(settled, 30, "a service at rest", pause=0.3)
-        self.facts = seen[-1]
-
-    def tree(self):
-        """(role, pid) of the service and all its descendants; a role is the names from the service down."""
-        table = processes()
-        root = self.service.process.pid
-        out = []
-        for pid in [root, *descendants(root, table)]:
-            names, p = [], pid
-            while p != root and p in table:
-                names.append(table[p][1])
-                p = table[p][0]
-            out.append(("/".join(reversed(names)), pid))
-        return sorted(out)
-
-    def slots(self):
-        """The slots' cgroup directories of this box alone, by controller."""
-        out = {}
-        for _, pid in self.tree():
-            with contextlib.suppress(OSError):
-                for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-                    _, controller, path = line.split(":", 2)
-                    m = re.match(r"(.*/serapis-box-[0-9a-f]+)", path)
-                    if m:
-                        out[controller] = pathlib.Path("/sys/fs/cgroup", controller or "unified", m[1].lstrip("/"))
-        return out
-
-    def look(self):
-        facts = collections.Counter()
-        host = os.readlink("/proc/self/ns/mnt")
-        spaces = collections.defaultdict(set)
-        for role, pid in self.tree():
-            try:
-                facts[f"process {role}"] += 1
-                # The store opens connections to its file as it needs them, up to a bound; they are not the run's.
-                facts[f"fds {role}"] += sum(".db" not in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
-                # Those that share the host's mounts are looked at below: others on the machine may mount things meanwhile.
-                if os.readlink(f"/proc/{pid}/ns/mnt") != host:
-                    facts[f"mounts {role}"] += len(pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
-                facts[f"threads {role}"] += len(os.listdir(f"/proc/{pid}/task"))
-                for name in os.listdir(f"/proc/{pid}/ns"):
-                    spaces[name].add(os.readlink(f"/proc/{pid}/ns/{name}"))
-            except OSError:
-                facts["processes that come and go"] += 1
-        for name, found in spaces.items():
-            facts[f"namespaces {name}"] = len(found)
-        for controller, base in self.slots().items():
-            with contextlib.suppress(OSError):
-                for d in base.iterdir():
-                    if d.is_dir():
-                        facts[f"cgroups {controller}"] += 1
-                        facts[f"tasks {controller}"] += len((d / "cgroup.procs").read_text().split())
-        facts["our mounts on the host"] = pathlib.Path("/proc/self/mountinfo").read_text().count("serapis")
-        return dict(facts)
-
-    def host(self):
-        """What of the host no attack may change."""
-        out = {f: pathlib.Path(f).read_text() for f in ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/kernel/randomize_va_space", "/etc/passwd", "/proc/sys/net/ipv4/ip_forward")}
-        for f in ("/usr/bin/gcc", "/bin/sh", "/usr/bin/env", "/usr/bin/python3"):
-            s = os.stat(f)
-            out[f] = (s.st_ino, s.st_mode, s.st_uid, s.st_size, s.st_mtime_ns)
-        for kind in ("shm", "sem", "msg"):
-            rows = pathlib.Path(f"/proc/sysvipc/{kind}").read_text().splitlines()
-            out[kind] = [r for r in rows if str(BARE_UID) in r.split()]
-        return out
-
-    def sound(self):
-        """None if both slots say hello, at the same time; else what is wrong."""
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            def hello(_):
-                r = self.service.eval("shell", code="read a b c < /proc/self/uid_map; echo hello $b; sleep 0.15")
-                return r.json() if r.status_code == 200 else {"verdict": r.text, "stdout": ""}
-            answers = list(pool.map(hello, range(2)))
-        bad = [a for a in answers if a["verdict"] != "ok" or not a["stdout"].startswith("hello ")]
-        if bad:
-            return f"hello world gives {bad}"
-        return None if len({a["stdout"] for a in answers}) == 2 else "one of the slots does not answer"
-
-    def unchanged(self):
-        """Waits until all is as it was; fails with the difference."""
-        # Twice over the slots: two hellos that by chance came one after the other say nothing of the second slot.
-        wait_for(lambda: self.sound() is None, 60, "hello world in both slots")
-        now = {}
-
-        def same():
-            now.clear()
-            now.update(self.look())
-            return now == self.facts
-
-        try:
-            wait_for(same, 15, "the baseline", pause=0.05)
-        except AssertionError:
-            changed = {k: (self.facts.get(k), now.get(k)) for k in sorted(set(now) | set(self.facts)) if now.get(k) != self.facts.get(k)}
-            raise AssertionError(f"left behind or lost (before, now): {changed}\n{self.service.log()[-600:]}") from None
+        judge(ground, attack, ask(ground, attack))
+    if ground.fence:
+        # The memory of one that is bounded by nothing else meets the fence's limit; its processes are bounded by the box.
+        assert ground.fence.tasks_refused() == 0, f"{attack.name}: it had {ground.fence.tasks_refused()} forks refused by the fence around the service, not by the box"
 
 
 # --- without the defence ------------------------------------------------------------------------------------------------------------------------------
@@ -400,15 +324,3 @@ def bare(service, attack):
     finally:
         clean_bare()
         shutil.rmtree(base, ignore_errors=True)
-
-
-def languages(directory):
-    """The definitions of the product, which are the ones to attack."""
-    for f in (SOURCE / "share" / "languages").glob("*.yaml"):
-        shutil.copy(f, directory)
-    return directory
-
-
-def make_service(directory, slots=2):
-    env = {**{k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TMPDIR")}, "SERAPIS_SECRET": SECRET}
-    return Service("--slots", str(slots), "--languages-dir", str(languages(directory)), env=env)

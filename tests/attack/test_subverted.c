@@ -364,6 +364,99 @@ static void kills_at_every_moment(void **state)
 	bx_stop(&b);
 }
 
+/* Wins: bytes that were checked and then changed, a directory in the place of a request, a way for the collector to read something else. */
+static void requests_of_other_kinds(void **state)
+{
+	static const char pattern[] = "SPC1\1\0\0\0**";
+	struct sp_box_msg m, collect = {.u.collect = {UINT64_C(1) << 30, UINT64_C(1) << 30, 1 << 20, 1 << 20, 10, 10}};
+	int fds[SP_BOX_FDS_MAX], pipes[2];
+	struct bx_run run = BX_SH("printf x > x");
+	struct bx_result r = {0};
+
+	bx_begin(box.slot[0], &run);
+	bx_step(box.slot[0], &run);
+	bx_expect(box.slot[0], SP_BOX_BEGUN, &m, fds);
+	bx_collect(box.slot[0], &run, &r);
+	BX_EXITED(&r, 0);
+	bx_free(&r);
+	assert_int_equal(pipe(pipes), 0);
+	const int kinds[] = {open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), open("/etc/passwd", O_RDONLY | O_CLOEXEC),
+	        open("/dev/null", O_RDWR | O_CLOEXEC), open("/", O_PATH | O_CLOEXEC), pipes[0], eventfd(0, EFD_CLOEXEC),
+	        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), bx_memfd(pattern, sizeof pattern, false)};
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		assert_true(kinds[i] >= 0);
+		bx_send(box.slot[0], SP_BOX_COLLECT, &collect, &kinds[i], 1);
+		bx_expect(box.slot[0], SP_BOX_ERROR, &m, fds);
+		assert_int_equal(m.u.error.code, SP_BOX_E_REQUEST);
+		close(kinds[i]);
+	}
+	close(pipes[1]);
+	/* one that is as it should be, through a descriptor that was moved and may not be written through */
+	int good = bx_memfd(pattern, sizeof pattern, true);
+	assert_int_equal(write(good, "x", 1), -1);
+	bx_send(box.slot[0], SP_BOX_COLLECT, &collect, &good, 1);
+	close(good);
+	bx_expect(box.slot[0], SP_BOX_STARTED, &m, fds);
+	assert_int_equal(m.nfds, 1);
+	/* what it is given is the end of a pipe that can only be read */
+	assert_int_equal(write(fds[0], "x", 1), -1);
+	assert_int_equal(errno, EBADF);
+	close(fds[0]);
+	bx_expect(box.slot[0], SP_BOX_DONE, &m, fds);
+	bx_end(box.slot[0], &r);
+}
+
+/* Wins: a collector beside a program, or one that outlives its evaluation: requests, kills and ends in every order that the protocol allows. */
+static void collections_at_every_moment(void **state)
+{
+	static const char pattern[] = "SPC1\1\0\0\0**";
+	struct sp_box_msg m, collect = {.u.collect = {UINT64_C(1) << 34, UINT64_C(1) << 34, 1 << 24, 1 << 24, 10, 10}};
+	struct bx b;
+	int fds[SP_BOX_FDS_MAX];
+	unsigned collected = 0;
+
+	bx_start(&b, 2, NULL);
+	for (int i = 0; i < 60; i++) {
+		struct bx_run run = BX_SH("head -c 3000000 /dev/zero > x; exec >&- 2>&-; sleep 0.0$0");
+		int request = bx_memfd(pattern, sizeof pattern, true), owed = 2;
+		bool stepping = false, ended = false;
+		bx_begin(b.slot[0], &run);
+		if (i % 4 == 0) bx_send(b.slot[0], SP_BOX_COLLECT, &collect, &request, 1), owed++;
+		bx_step(b.slot[0], &run);
+		if (i % 3 == 0) usleep((unsigned)i * 300);
+		if (i % 5 == 0) bx_send(b.slot[0], SP_BOX_KILL, NULL, NULL, 0);
+		for (int k = 0; k < 3; k++) bx_send(b.slot[0], SP_BOX_COLLECT, &collect, &request, 1), owed++;
+		if (i % 2) usleep((unsigned)i * 200);
+		if (i % 7 == 0) bx_send(b.slot[0], SP_BOX_KILL, NULL, NULL, 0);
+		bx_send(b.slot[0], SP_BOX_END, NULL, NULL, 0);
+		close(request);
+		while (!ended) {
+			bx_recv(b.slot[0], &m, fds);
+			/* one thing at a time: nothing starts before what ran has been answered */
+			if (m.type == SP_BOX_STARTED) {
+				assert_false(stepping);
+				stepping = true;
+				if (m.nfds == 1 && i % 2) collected++;
+			} else if (m.type == SP_BOX_DONE) {
+				assert_true(stepping);
+				stepping = false;
+				owed--;
+			} else if (m.type == SP_BOX_ENDED) {
+				ended = true;
+			} else {
+				owed--;
+			}
+			for (unsigned k = 0; k < m.nfds; k++) close(fds[k]);
+		}
+		assert_false(stepping);
+		assert_int_equal(owed, 0);
+	}
+	assert_true(collected > 20);
+	works(b.slot[0]);
+	works(b.slot[1]);
+	bx_stop(&b);
+}
+
 /* Wins: processes and cgroups that nobody owns: the channels are closed in the midst of everything. */
 static void gone_in_the_midst(void **state)
 {
@@ -395,6 +488,8 @@ int main(void)
 	        cmocka_unit_test(random_packets),
 	        cmocka_unit_test(a_service_that_does_not_read),
 	        cmocka_unit_test(kills_at_every_moment),
+	        cmocka_unit_test_setup_teardown(requests_of_other_kinds, start, stop),
+	        cmocka_unit_test(collections_at_every_moment),
 	        cmocka_unit_test(gone_in_the_midst),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

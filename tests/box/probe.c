@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -19,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -286,6 +288,92 @@ static int leave(void)
 	return 0;
 }
 
+/* Names of every single byte, and some that are hard to show. */
+static int names(void)
+{
+	char name[256];
+	for (int c = 1; c < 256; c++) {
+		snprintf(name, sizeof name, "%c", c);
+		if (c != '/' && c != '.') close(creat(name, 0644));
+	}
+	memset(name, 'L', 255);
+	name[255] = 0;
+	close(creat(name, 0644));
+	close(creat("\xc3\xa9", 0644));
+	if (mkdir("n\xff\xfe", 0755) < 0) return 1;
+	return close(creat("n\xff\xfe/\n\r\t\x1b[31m", 0644)) < 0;
+}
+
+/* A directory in a directory, so many times, each with a file; its names may be of some length. */
+static int deep(int levels, int len)
+{
+	char name[256] = "level-00";
+	if (len) memset(name, 'L', (size_t)len);
+	for (int i = 0; i < levels; i++)
+		if (mkdir(name, 0755) < 0 || chdir(name) < 0 || close(creat("f", 0644)) < 0) return say("deep", -1), 1;
+	return 0;
+}
+
+/* So many files in one directory; every thousandth holds its number. */
+static int crowd(int n)
+{
+	char name[32];
+	if (mkdir("crowd", 0755) < 0 || chdir("crowd") < 0) return 1;
+	for (int i = 0; i < n; i++) {
+		int len = snprintf(name, sizeof name, "%05d", i), fd = creat(name, 0644);
+		if (fd < 0 || (i % 1000 == 999 && write(fd, name, (size_t)len) != len)) return say("crowd", -1), 1;
+		close(fd);
+	}
+	return 0;
+}
+
+/* So many files with the longest names, all of one letter and a number. */
+static int long_names(int n)
+{
+	char name[256];
+	memset(name, 'a', 255);
+	name[255] = 0;
+	for (int i = 0; i < n; i++) {
+		for (int k = 0, v = i; k < 5; k++, v /= 10) name[254 - k] = (char)('0' + v % 10);
+		if (close(creat(name, 0644)) < 0) return say("create", -1), 1;
+	}
+	return 0;
+}
+
+/* A child that nothing but SIGKILL ends holds files in every way that makes others wait, and a pipe lies where a file could. */
+static int hold_files(void)
+{
+	static const char *const names_[] = {"leased", "locked", "record", "mapped", "written"};
+	int fd[5], ready[2];
+	char c;
+	for (int i = 0; i < 5; i++) {
+		fd[i] = open(names_[i], O_RDWR | O_CREAT, 0644);
+		if (fd[i] < 0 || write(fd[i], "held", 4) != 4) return say("hold", -1), 1;
+	}
+	if (mkfifo("fifo", 0644) < 0 || pipe(ready) < 0) return 1;
+	if (fork() == 0) {
+		struct flock whole = {.l_type = F_WRLCK};
+		setsid();
+		for (int s = 1; s < NSIG; s++) signal(s, SIG_IGN);
+		say("lease", fcntl(fd[0], F_SETLEASE, F_WRLCK));
+		say("flock", flock(fd[1], LOCK_EX));
+		say("record", fcntl(fd[2], F_SETLKW, &whole));
+		say("map", mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd[3], 0) == MAP_FAILED ? -1 : 0);
+		int reader = open("fifo", O_RDWR);
+		if (write(ready[1], "x", 1) != 1 || reader < 0) _exit(1);
+		for (;;) pause();
+	}
+	return read(ready[0], &c, 1) != 1;
+}
+
+static int make_socket(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int s = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	return bind(s, (struct sockaddr *)&a, sizeof a) < 0;
+}
+
 static int look(void)
 {
 	say("shm", shmget(0x5e7a, 4096, 0));
@@ -331,6 +419,12 @@ int main(int argc, char **argv)
 	if (strcmp(mode, "leave") == 0) return leave();
 	if (strcmp(mode, "look") == 0) return look();
 	if (strcmp(mode, "signals") == 0) return signals();
+	if (strcmp(mode, "names") == 0) return names();
+	if (strcmp(mode, "deep") == 0) return deep(atoi(argv[2]), argc > 3 ? atoi(argv[3]) : 0);
+	if (strcmp(mode, "crowd") == 0) return crowd(atoi(argv[2]));
+	if (strcmp(mode, "long-names") == 0) return long_names(atoi(argv[2]));
+	if (strcmp(mode, "hold-files") == 0) return hold_files();
+	if (strcmp(mode, "socket") == 0) return make_socket(argv[2]);
 	if (strcmp(mode, "sleep") == 0) {
 		puts("sleeping");
 		for (;;) pause();

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -70,16 +71,37 @@ static void ids_are_of_the_slot_alone(void **state)
 	bx_free(&b);
 }
 
+/* The first word of a line of /proc/<pid>/status; "" when there is none. */
+static void field(pid_t pid, const char *name, char out[64])
+{
+	char path[64], line[256];
+	size_t n = strlen(name);
+	out[0] = 0;
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, name, n) == 0 && line[n] == ':') sscanf(line + n + 1, "%63s", out);
+	if (f) fclose(f);
+}
+
+static bool field_is(pid_t pid, const char *name, const char *value)
+{
+	char is[64];
+	field(pid, name, is);
+	return strcmp(is, value) == 0;
+}
+
 static int program_uid(const struct bx_run *run, void *arg)
 {
-	/* the box's children are the launchers; the program is the grandchild of the one that has children now */
-	FILE *f = popen(
-	        "cat /proc/[0-9]*/status 2>/dev/null | awk '/^Name:/ {n = $2} /^Uid:/ {if (n == \"probe\") print $2}' | sort -u", "r");
+	/* from the box down: the first slot's launcher, its container's init, the program */
+	pid_t program = bx_child_of(bx_child_of(bx_child_of(bx_child_of(box.stub))));
+	char text[64];
 	unsigned *uid = arg;
-	int n = f ? fscanf(f, "%u", uid) : 0;
-	if (f) pclose(f);
+	field(program, "Uid", text);
+	*uid = (unsigned)atoi(text);
+	bool named = field_is(program, "Name", "probe");
 	bx_send(slot, SP_BOX_KILL, NULL, NULL, 0);
-	return n == 1 ? 0 : -1;
+	return named ? 0 : -1;
 }
 
 static void host_sees_an_unprivileged_id(void **state)
@@ -98,6 +120,88 @@ static void host_sees_an_unprivileged_id(void **state)
 	else
 		assert_in_range(uid, 1900000001, 1900065535);
 	bx_free(&r);
+}
+
+/* ---- the container that waits for a request */
+
+/* What its descriptors are, as one letter each, in order of their numbers: d(irectory), f(ile), p(ipe), s(ocket), n(amespace), o(ther). Below `from`: left out. */
+static void descriptors(pid_t pid, int from, char out[64])
+{
+	size_t n = 0;
+	for (int fd = from; fd < 256 && n < 63; fd++) {
+		char path[64], to[128];
+		struct stat st;
+		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
+		ssize_t len = readlink(path, to, sizeof to - 1);
+		if (len < 0) continue;
+		to[len] = 0;
+		if (stat(path, &st) < 0)
+			out[n++] = 'o';
+		else
+			out[n++] = strstr(to, ":[") && S_ISREG(st.st_mode) ? 'n'
+			           : S_ISDIR(st.st_mode)                   ? 'd'
+			           : S_ISFIFO(st.st_mode)                  ? 'p'
+			           : S_ISSOCK(st.st_mode)                  ? 's'
+			           : S_ISREG(st.st_mode)                   ? 'f'
+			                                                   : 'o';
+	}
+	out[n] = 0;
+}
+
+static bool has_stepped_down(pid_t pid, bool filter, size_t nfds)
+{
+	char fds[64];
+	descriptors(pid, 0, fds);
+	return field_is(pid, "CapPrm", "0000000000000000") && (!filter || field_is(pid, "Seccomp", "2")) && strlen(fds) == nfds;
+}
+
+/* Both processes of a container that is made ahead have given up everything before there is a request, and the one that will read it holds nothing. */
+static void a_waiting_container_has_no_powers(void **state)
+{
+	pid_t launcher = bx_child_of(bx_child_of(box.stub)), init = -1, program = -1;
+	bool filter = bx_enforces(&box, SP_BOX_ENF_SECCOMP), cpu = bx_enforces(&box, SP_BOX_ENF_CPU);
+	char text[64];
+
+	assert_true(launcher > 0);
+	for (int tries = BX_WAIT_MS / 5; tries--; usleep(5000)) {
+		init = bx_child_of(launcher);
+		program = init > 0 ? bx_child_of(init) : -1;
+		if (program > 0 && has_stepped_down(program, filter, cpu ? 6 : 5) && has_stepped_down(init, false, 1)) break;
+	}
+	assert_true(program > 0);
+	const pid_t both[] = {init, program};
+	const char *const none[] = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"};
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < sizeof none / sizeof none[0]; k++) {
+			field(both[i], none[k], text);
+			assert_string_equal(text, "0000000000000000");
+		}
+		assert_true(field_is(both[i], "NoNewPrivs", "1"));
+	}
+	if (filter) assert_true(field_is(program, "Seccomp", "2"));
+	if (bx_enforces(&box, SP_BOX_ENF_IDS)) {
+		char uid[3][64];
+		field(launcher, "Uid", uid[0]);
+		field(init, "Uid", uid[1]);
+		field(program, "Uid", uid[2]);
+		assert_int_equal(atoi(uid[1]), atoi(uid[0]) + 1);
+		assert_int_equal(atoi(uid[2]), atoi(uid[0]) + 2);
+	}
+	/* init: the pipe for its report. program: 0 to 2, which the step's take the place of, then feed, ready, and the cgroup's cpu time, in any order. */
+	descriptors(init, 0, text);
+	assert_string_equal(text, "p");
+	descriptors(program, 3, text);
+	assert_int_equal(strlen(text), cpu ? 3 : 2);
+	assert_int_equal(strspn(text, "spf"), strlen(text));
+	assert_non_null(strchr(text, 's'));
+	assert_non_null(strchr(text, 'p'));
+	if (cpu) assert_non_null(strchr(text, 'f'));
+
+	snprintf(text, sizeof text, "/proc/%d/oom_score_adj", (int)program);
+	FILE *f = fopen(text, "re");
+	assert_true(f && fgets(text, sizeof text, f));
+	fclose(f);
+	assert_int_equal(atoi(text), 1000);
 }
 
 static void nothing_of_the_host_is_in_sight(void **state)
@@ -275,6 +379,7 @@ int main(void)
 	        cmocka_unit_test(no_capability_anywhere),
 	        cmocka_unit_test(ids_are_of_the_slot_alone),
 	        cmocka_unit_test(host_sees_an_unprivileged_id),
+	        cmocka_unit_test(a_waiting_container_has_no_powers),
 	        cmocka_unit_test(nothing_of_the_host_is_in_sight),
 	        cmocka_unit_test(only_the_tree_is_writable),
 	        cmocka_unit_test(mounts_have_their_flags),

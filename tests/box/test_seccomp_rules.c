@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules file and its compiler: test_seccomp_rules RULES COMPILER. Every sentence of the parser; the compiled filter against the meaning of
+ * The rules files and their compiler: test_seccomp_rules RULES COMPILER COLLECT-RULES. Every sentence of the parser; the compiled filter against the meaning of
  * the rules, on a BPF machine of the test's own; and that no call of x86_64 is left to the default by oversight.
  */
 #include <errno.h>
@@ -21,8 +21,8 @@
 #include "seccomp_bpf.h"
 #include "seccomp_model.h"
 
-static const char *rules_path, *compiler_path;
-static struct sp_rules run_rules;
+static const char *rules_path, *compiler_path, *collect_path;
+static struct sp_rules run_rules, collect_rules;
 
 static const enum sp_seccomp_frame frames[] = {SP_SECCOMP_RUNS, SP_SECCOMP_LIB_TREE, SP_SECCOMP_LIB_LINEAR};
 
@@ -316,20 +316,48 @@ static void large_filters_are_right_too(void **state)
 	compare(&rules, SP_SECCOMP_RUNS);
 }
 
-static int read_run_rules(void **state)
+/* The collector's rules: these calls and no other, whatever their arguments, and a pipe alone to write to. */
+static void the_collector_has_seven_calls(void **state)
 {
-	FILE *in = fopen(rules_path, "re");
+	static const char *const calls[] = {"read", "write", "close", "exit_group", "getdents64", "openat2", "statx"};
+	unsigned allowed = 0;
+
+	assert_int_equal(collect_rules.fallback.action, SP_RULE_KILL);
+	assert_int_equal(collect_rules.foreign.action, SP_RULE_KILL);
+	for (unsigned i = 0; i < collect_rules.count; i++) {
+		const struct sp_rule *rule = &collect_rules.rule[i];
+		if (rule->action != SP_RULE_ALLOW) continue;
+		bool known = false;
+		for (size_t k = 0; k < sizeof calls / sizeof *calls; k++) known |= strcmp(rule->name, calls[k]) == 0;
+		assert_true(known);
+		allowed++;
+	}
+	assert_int_equal(allowed, sizeof calls / sizeof *calls);
+	struct seccomp_data data = {.nr = SCMP_SYS(write), .arch = AUDIT_ARCH_X86_64};
+	for (unsigned fd = 0; fd < 70; fd++) {
+		data.args[0] = fd;
+		assert_int_equal(model_decide(&collect_rules, &data)->action, fd == 1 || fd == 2 ? SP_RULE_ALLOW : SP_RULE_KILL);
+	}
+	for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) compare(&collect_rules, frames[i]);
+}
+
+static int read_rules(const char *path, struct sp_rules *rules)
+{
+	FILE *in = fopen(path, "re");
 	if (!in) return -1;
-	unsigned faults = sp_rules_read(in, rules_path, &run_rules, stderr);
+	unsigned faults = sp_rules_read(in, path, rules, stderr);
 	fclose(in);
 	return faults ? -1 : 0;
 }
 
+static int read_all_rules(void **state) { return read_rules(rules_path, &run_rules) || read_rules(collect_path, &collect_rules) ? -1 : 0; }
+
 int main(int argc, char **argv)
 {
-	if (argc != 3) return 2;
+	if (argc != 4) return 2;
 	rules_path = argv[1];
 	compiler_path = argv[2];
+	collect_path = argv[3];
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_mistake_has_its_sentence),
 	        cmocka_unit_test(too_long_a_line_is_refused),
@@ -340,6 +368,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(no_rule_is_dead),
 	        cmocka_unit_test(the_filter_says_what_the_rules_say),
 	        cmocka_unit_test(large_filters_are_right_too),
+	        cmocka_unit_test(the_collector_has_seven_calls),
 	};
-	return cmocka_run_group_tests_name("seccomp_rules", tests, read_run_rules, NULL);
+	return cmocka_run_group_tests_name("seccomp_rules", tests, read_all_rules, NULL);
 }

@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "box/protocol.h"
+#include "box/walk.h"
 #include "runtime/native.h"
 
 static const char *policy;
@@ -235,9 +236,9 @@ static void step_misbehaviours(struct sp_box_msg *started, int *out, int *err)
 }
 
 /* Reads KILL, and waits for the program's end or the wall limit. */
-static void supervise(pid_t pid, const struct sp_box_step *s, int64_t start, struct sp_box_done *d)
+static void supervise(pid_t pid, uint64_t wall_ns, int64_t start, struct sp_box_done *d)
 {
-	int64_t deadline = start + (int64_t)s->wall_ns;
+	int64_t deadline = start + (int64_t)wall_ns;
 	int status;
 	struct rusage ru;
 
@@ -294,13 +295,100 @@ static void step(struct sp_box_msg *m, const int *fds)
 			kill(-pid, SIGKILL);
 			say_error(chan, SP_BOX_E_SETUP, EIO, "lost the program");
 		} else {
-			supervise(pid, &m->u.step, start, &done.u.done);
+			supervise(pid, m->u.step.wall_ns, start, &done.u.done);
 			if (misbehave("mute-done")) sulk();
 			say(chan, &done, NULL, 0);
 		}
 	}
 	close(out[0]);
 	if (!merge) close(err[0]);
+}
+
+/* --- COLLECT ------------------------------------------------------------- */
+
+/* The real walk, with this process's own rights. */
+static void collector(const struct sp_box_collect *limits, int request, int out) SP_NORETURN;
+static void collector(const struct sp_box_collect *limits, int request, int out)
+{
+	static struct sp_patterns patterns;
+	static _Alignas(8) char names[1 << 20];
+	uint64_t size;
+	unsigned which;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setsid();
+	const unsigned char *p = map(request, SP_BOX_REQUEST_BYTES_MAX, &size);
+	must(sp_patterns_parse(&patterns, p, size, &which) == NULL, "request");
+	struct sp_walk w = {.patterns = &patterns,
+	        .limits = *limits,
+	        .root = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+	        .out = out,
+	        .memory = names,
+	        .size = sizeof names};
+	_exit(sp_walk_run(&w) ? 1 : 0);
+}
+
+/* A process that writes something else in the place of the records; 0: it shall behave. */
+static pid_t other_records(int out)
+{
+	static const struct {
+		const char *how;
+		const char *bytes;
+		size_t n;
+	} list[] = {
+#define RECORDS(how, bytes) {how, bytes, sizeof bytes - 1}
+	        RECORDS("records-garbage", "HTTP/1.1 200 OK\r\n"),
+	        RECORDS("records-none", ""),
+	        RECORDS("records-cut", "SPR1\1\0\1\0\5\0\0\0\0\0\0\0a\3\0\0\0abc"),
+	        RECORDS("records-elsewhere", "SPR1\1\0\4\0\0\0\0\0\0\0\0\0../a"),
+	        RECORDS("records-unasked", "SPR1\1\0\7\0\0\0\0\0\0\0\0\0unasked"),
+	        RECORDS("records-exit-3", "SPR1\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+	        RECORDS("records-sigsys", ""),
+	};
+	for (size_t i = 0; i < SP_COUNT(list); i++) {
+		if (!misbehave(list[i].how)) continue;
+		pid_t pid = fork();
+		must(pid >= 0, "fork");
+		if (pid) return pid;
+		setsid();
+		(void)!write(out, list[i].bytes, list[i].n);
+		if (strcmp(list[i].how, "records-sigsys") == 0) raise(SIGSYS);
+		_exit(strcmp(list[i].how, "records-exit-3") == 0 ? 3 : 0);
+	}
+	return 0;
+}
+
+static void collect(struct sp_box_msg *m, const int *fds)
+{
+	struct sp_box_msg started = {.type = SP_BOX_STARTED}, done = {.type = SP_BOX_DONE};
+	int64_t start = sp_mono_ns();
+	int out[2];
+
+	if (!tree[0]) return say_error(chan, SP_BOX_E_REQUEST, 0, "no BEGIN");
+	if (misbehave("collect-error")) return say_error(chan, SP_BOX_E_SETUP, EMFILE, "making the collector");
+	must(pipe2(out, O_CLOEXEC) == 0, "pipe");
+	if (misbehave("collect-mute")) sulk();
+	if (misbehave("collect-done")) say(chan, &done, NULL, 0);
+	if (misbehave("collect-two-pipes")) say(chan, &started, out, 2);
+	if (misbehave("collect-null")) {
+		out[0] = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the other one is leaked: a fake lives briefly */
+		say(chan, &started, out, 1);
+	}
+	pid_t pid = other_records(out[1]);
+	if (!pid) {
+		pid = fork();
+		must(pid >= 0, "fork");
+		if (pid == 0) {
+			close(out[0]);
+			collector(&m->u.collect, fds[0], out[1]);
+		}
+	}
+	close(out[1]);
+	say(chan, &started, out, 1);
+	close(out[0]);
+	if (misbehave("die-in-collect")) die();
+	supervise(pid, m->u.collect.wall_ns, start, &done.u.done);
+	say(chan, &done, NULL, 0);
 }
 
 /* --- Processes ----------------------------------------------------------- */
@@ -317,6 +405,7 @@ static void slot_main(void)
 		if (sp_box_recv(chan, &m, fds)) _exit(0);
 		if (m.type == SP_BOX_BEGIN) begin(&m, fds);
 		if (m.type == SP_BOX_STEP) step(&m, fds);
+		if (m.type == SP_BOX_COLLECT) collect(&m, fds);
 		if (m.type == SP_BOX_END) end();
 		for (unsigned i = 0; i < m.nfds; i++) close(fds[i]);
 	}

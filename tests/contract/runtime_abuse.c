@@ -6,7 +6,7 @@
  */
 #include <sys/stat.h>
 
-#include "runtime_kit.h"
+#include "collect_kit.h"
 
 struct sp_buf kit_probe;
 static const char *box_path;
@@ -103,6 +103,16 @@ static void at_start(void **state)
 	}
 }
 
+/* A box that was unfit is gone, and another one works. */
+static void replaced(struct sp_runtime *r, pid_t box)
+{
+	assert_works(r, 0);
+	assert_works(r, 1);
+	assert_int_not_equal(sp_native_box_pid(r), box);
+	sp_runtime_close(r);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 /* Each of these makes the box unfit: the step is nobody's fault, and the next one works. */
 static void in_a_step(void **state)
 {
@@ -121,11 +131,73 @@ static void in_a_step(void **state)
 		assert_true(acted());
 		if (k.err.code != SP_E_UNAVAILABLE) fail_msg("%s: %s", words[i], k.err.msg);
 		kit_end(&k);
+		replaced(r, box);
+	}
+}
+
+static int collect_after_a_step(struct kit *k, struct kit_collect *c)
+{
+	struct sp_collect ask = kit_ask;
+
+	kit_begin(k);
+	kit_run(k, "./probe", "exit", "0");
+	ask.wall_ms = ask.cpu_ms = 100;
+	return kit_collect_into(k, &ask, c, &k->err, (const char *const[]){"a"}, 1);
+}
+
+static void in_a_collection(void **state)
+{
+	static const char *const words[] = {"collect-mute", "collect-done", "collect-two-pipes", "collect-null", "die-in-collect"};
+
+	for (size_t i = 0; i < SP_COUNT(words); i++) {
+		struct sp_runtime *r = must_open(words[i]);
+		pid_t box = sp_native_box_pid(r);
+		struct kit k = kit_new(r, 0);
+		struct kit_collect c = {0};
+
+		if (collect_after_a_step(&k, &c) == 0) fail_msg("%s: a result", words[i]);
+		assert_true(acted());
+		if (k.err.code != SP_E_UNAVAILABLE) fail_msg("%s: %s", words[i], k.err.msg);
+		kit_end(&k);
+		replaced(r, box);
+	}
+}
+
+/* A collector that lies, or does not finish, is an error of ours: the slot's evaluation is over, the box goes on. */
+static void collectors_that_lie(void **state)
+{
+	static const struct {
+		const char *word, *says, *log;
+	} list[] = {
+	        {"records-garbage", "the collector sent no header, or of another version", ""},
+	        {"records-none", "the collector ended with code 0 before it was done", ""},
+	        {"records-cut", "the collector ended with code 0 before it was done", "a 5 =abc\n"},
+	        {"records-elsewhere", "the collector sent a path that leads elsewhere", ""},
+	        {"records-unasked", "the collector sent a file that was not asked for", ""},
+	        {"records-exit-3", "the collector ended with code 3", ""},
+	        {"records-sigsys", "the collector ended by signal 31", ""},
+	        {"collect-error", "making the collector", ""},
+	};
+
+	for (size_t i = 0; i < SP_COUNT(list); i++) {
+		struct sp_runtime *r = must_open(list[i].word);
+		pid_t box = sp_native_box_pid(r);
+		struct kit k = kit_new(r, 0);
+		struct kit_collect c = {0};
+
+		if (collect_after_a_step(&k, &c) == 0) fail_msg("%s: a result", list[i].word);
+		assert_true(acted());
+		assert_contains(k.err.msg, list[i].says);
+		assert_int_equal(k.err.code, SP_E_INTERNAL);
+		assert_string_equal(c.log, list[i].log);
+		assert_int_equal(c.whole, 0);
+		/* nothing but the end is left to this evaluation */
+		assert_int_equal(kit_try(&k, "./probe", "exit", "0"), -1);
+		assert_int_equal(k.err.code, SP_E_INTERNAL);
+		kit_end(&k);
 		assert_works(r, 0);
-		assert_works(r, 1);
-		assert_int_not_equal(sp_native_box_pid(r), box);
+		assert_int_equal(sp_native_box_pid(r), box);
 		sp_runtime_close(r);
-		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	}
 }
 
@@ -365,6 +437,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(at_start),
 	        cmocka_unit_test(in_a_step),
+	        cmocka_unit_test(in_a_collection),
+	        cmocka_unit_test(collectors_that_lie),
 	        cmocka_unit_test(other_slots_learn_of_it),
 	        cmocka_unit_test(errors_of_the_box_are_ours),
 	        cmocka_unit_test(a_slot_that_is_never_clean),

@@ -92,9 +92,58 @@ static void nothing_leaks_over_300_runs(void **state)
 struct soldier {
 	pthread_t thread;
 	struct sp_runtime *r;
-	int slot, good, interrupted, lost, wrong;
+	int slot, good, interrupted, lost, wrong, collected;
 	atomic_bool *stop;
+	/* of the collection at hand */
+	int files;
+	size_t bytes;
+	bool same, whole;
 };
+
+static void harvest_file(void *cls, const struct sp_artifact *a)
+{
+	struct soldier *w = cls;
+	w->files++;
+	w->same = a->missing == SP_MISSING_NOT && a->executable && strcmp(a->path, "probe") == 0;
+}
+
+static void harvest_data(void *cls, const char *p, size_t n)
+{
+	struct soldier *w = cls;
+	w->same = w->same && n <= kit_probe.len - w->bytes && memcmp(p, kit_probe.data + w->bytes, n) == 0;
+	w->bytes += n;
+}
+
+static void harvest_end(void *cls, bool whole) { ((struct soldier *)cls)->whole = whole; }
+
+/* The program's own file: given whole and right, or in part and right, or lost. */
+static void harvest(struct soldier *w)
+{
+	static const char *const patterns[] = {"pro*"};
+	struct sp_collect c = {
+	        .patterns = patterns, .npatterns = 1, .files_max = 5, .file_bytes_max = 16 * MIB, .total_bytes_max = 16 * MIB};
+	struct sp_collect_result res;
+	struct sp_err err = {0};
+
+	c.depth_max = 3;
+	c.wall_ms = c.cpu_ms = 20000;
+	c.on_file = harvest_file;
+	c.on_data = harvest_data;
+	c.on_file_end = harvest_end;
+	c.cls = w;
+	w->files = 0;
+	w->bytes = 0;
+	w->same = w->whole = false;
+	bool called = sp_runtime_collect(w->r, w->slot, &c, &res, &err) == 0;
+	if (!called && err.code == SP_E_UNAVAILABLE)
+		w->lost++;
+	else if (called && !res.complete && res.killed_by == SP_KILLED_CALLER && (w->files == 0 || w->same))
+		w->interrupted++;
+	else if (called && res.complete && w->files == 1 && w->same && w->whole && w->bytes == kit_probe.len)
+		w->collected++;
+	else
+		w->wrong++, fprintf(stderr, "slot %d: collected %d files, %zu bytes, %s\n", w->slot, w->files, w->bytes, err.msg);
+}
 
 static void *under_fire(void *arg)
 {
@@ -117,6 +166,7 @@ static void *under_fire(void *arg)
 			w->interrupted++;
 		} else if (!k.res.signaled && k.res.code == 0 && k.out[0].len == 12 && memcmp(k.out[0].data + 2, text, 9) == 0) {
 			w->good++;
+			harvest(w);
 		} else {
 			w->wrong++;
 			fprintf(stderr, "slot %d run %d: %s %d, %zu bytes\n", w->slot, i, k.res.signaled ? "signal" : "exit", k.res.code,
@@ -153,6 +203,7 @@ static void results_are_right_or_absent(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(w[i].wrong, 0);
 		assert_true(w[i].good > 0);
+		assert_true(w[i].collected > 0);
 	}
 	assert_true(w[0].interrupted + w[1].interrupted > 0);
 	assert_true(w[0].lost + w[1].lost > 0);
@@ -424,7 +475,7 @@ static size_t add(struct CMUnitTest *tests, size_t n, const struct CMUnitTest *m
 
 int main(int argc, char **argv)
 {
-	const struct runtime_suite *suites[] = {&program_suite, &limit_suite, &life_suite};
+	const struct runtime_suite *suites[] = {&program_suite, &limit_suite, &collect_suite, &life_suite};
 	struct CMUnitTest tests[200];
 	size_t n = 0;
 

@@ -19,6 +19,7 @@ struct runtime_suite {
 };
 extern const struct runtime_suite program_suite; /* runtime_programs.c: what a program gets, prints and leaves */
 extern const struct runtime_suite limit_suite; /* runtime_limits.c: how it is stopped */
+extern const struct runtime_suite collect_suite; /* runtime_collect.c: what is given back of its files */
 extern const struct runtime_suite life_suite; /* runtime_contract.c: many runs, dying boxes, open and close */
 
 #endif

@@ -9,44 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-static const struct backend *backend; /* the one named on the command line */
-
-static int setup(void **state)
-{
-	backend->fresh();
-	*state = backend->open();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	sp_store_close(*state);
-	return 0;
-}
-
-static void assert_same_row(const struct sp_evaluation *a, const struct sp_evaluation *b)
-{
-	assert_true(sp_id_equal(&a->id, &b->id));
-	assert_int_equal(a->status, b->status);
-	assert_int_equal(a->class_, b->class_);
-	assert_string_equal(a->language, b->language);
-	assert_string_equal(a->verdict, b->verdict);
-	assert_string_equal(a->stage, b->stage);
-	assert_string_equal(a->signal, b->signal);
-	assert_string_equal(a->reference, b->reference);
-	assert_string_equal(a->evaluator_id, b->evaluator_id);
-	assert_int_equal(a->has_exit_code, b->has_exit_code);
-	assert_int_equal(a->has_reference, b->has_reference);
-	assert_int_equal(a->exit_code, b->exit_code);
-	assert_int_equal(a->claim_no, b->claim_no);
-	assert_int_equal(a->lost, b->lost);
-	assert_int_equal(a->cancel_requested, b->cancel_requested);
-	assert_int_equal(a->created_at_ms, b->created_at_ms);
-	assert_int_equal(a->started_at_ms, b->started_at_ms);
-	assert_int_equal(a->finished_at_ms, b->finished_at_ms);
-	assert_int_equal(a->lease_until_ms, b->lease_until_ms);
-}
-
 static void create_and_get(void **state)
 {
 	struct sp_store *s = *state;
@@ -58,7 +20,7 @@ static void create_and_get(void **state)
 
 	in.class_ = SP_CLASS_INTERACTIVE;
 	in.reference = "hw3/student17/2";
-	assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 	assert_int_equal(err.code, SP_OK);
 	must_get(s, &in.id, true, &st);
 	assert_same_row(&st.row, &row);
@@ -100,7 +62,7 @@ static void create_without_reference(void **state)
 	struct sp_new_evaluation in = new_evaluation("x");
 	struct sp_evaluation row;
 	in.reference = "";
-	assert_int_equal(sp_store_create(s, &in, &row, NULL), 0);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 	assert_true(must_row(s, &in.id).has_reference);
 }
 
@@ -108,13 +70,14 @@ static void same_id_twice(void **state)
 {
 	struct sp_store *s = *state;
 	struct sp_new_evaluation in = new_evaluation("first");
+	enum sp_create_outcome outcome;
 	struct sp_evaluation row;
 	struct sp_stored st;
 	struct sp_err err = {0};
 
-	assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 	in.language = "ruby";
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
+	assert_int_equal(sp_store_create(s, &in, &outcome, &row, &err), -1);
 	assert_err(&err, SP_E_CONFLICT, "store: create ");
 	assert_false(err.retryable);
 	assert_int_equal(must_claim(s, &in.id, LONG_LEASE_MS, &st), SP_CLAIM_MINE);
@@ -128,44 +91,41 @@ static void max_waiting(void **state)
 	struct sp_store *s = *state;
 	struct sp_new_evaluation in;
 	struct sp_evaluation row;
-	struct sp_err err = {0};
 	struct sp_id ids[3];
 
 	for (int i = 0; i < 3; i++) {
 		in = new_evaluation("x");
 		in.max_waiting = 3;
-		assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+		assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 		ids[i] = in.id;
 	}
 	in = new_evaluation("x");
 	in.max_waiting = 3;
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
-	assert_err(&err, SP_E_LIMIT, "3 evaluations wait already (at most 3 may)");
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_QUEUE_FULL);
+	assert_int_equal(row.created_at_ms, 0);
 	assert_false(exists(s, &in.id));
 
 	/* A claim makes room, a release takes it again; a finish and a claim that is fenced off do neither. */
 	assert_int_equal(must_claim(s, &ids[0], LONG_LEASE_MS, NULL), SP_CLAIM_MINE);
-	assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 	assert_true(must_release(s, &ids[0], 1));
 	in = new_evaluation("x");
 	in.max_waiting = 4;
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
-	assert_err(&err, SP_E_LIMIT, "4 evaluations wait");
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_QUEUE_FULL);
 	assert_int_equal(must_claim(s, &ids[0], LONG_LEASE_MS, NULL), SP_CLAIM_MINE);
 	assert_int_equal(must_claim(s, &ids[0], LONG_LEASE_MS, NULL), SP_CLAIM_ELSEWHERE);
 	assert_true(must_finish(s, &ids[0], 2, ""));
 	assert_false(must_release(s, &ids[0], 2));
-	assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 	in = new_evaluation("x");
 	in.max_waiting = 4;
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_QUEUE_FULL);
 	/* A canceled one waits no more. */
-	backend->request_cancel(s, &ids[1]);
-	assert_int_equal(must_claim(s, &ids[1], LONG_LEASE_MS, NULL), SP_CLAIM_CANCELED);
-	assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+	assert_int_equal(must_cancel(s, &ids[1]).status, SP_STATUS_CANCELED);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 	/* 0: no bound. */
 	in = new_evaluation("x");
-	assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 }
 
 static void claim_run_finish(void **state)
@@ -265,9 +225,9 @@ static void canceled_before_it_ran(void **state)
 	struct sp_id id = must_create(s, "x");
 	struct sp_stored st;
 
-	backend->request_cancel(s, &id);
-	assert_int_equal(must_claim(s, &id, LONG_LEASE_MS, &st), SP_CLAIM_CANCELED);
+	st.row = must_cancel(s, &id);
 	assert_int_equal(st.row.status, SP_STATUS_CANCELED);
+	assert_int_equal(must_claim(s, &id, LONG_LEASE_MS, &st), SP_CLAIM_TERMINAL);
 	assert_null(st.data.request.p);
 	must_get(s, &id, true, &st);
 	assert_int_equal(st.row.status, SP_STATUS_CANCELED);
@@ -278,6 +238,14 @@ static void canceled_before_it_ran(void **state)
 	assert_int_equal(st.row.claim_no, 0);
 	assert_bytes(&st.data.result, "{\"reason\":{\"code\":\"canceled\",\"message\":\"canceled on request\",\"retryable\":false}}");
 	sp_stored_fini(&st);
+	/* Canceled while it ran, and given back before its evaluator heard of it. */
+	id = must_create(s, "x");
+	assert_int_equal(must_claim(s, &id, LONG_LEASE_MS, NULL), SP_CLAIM_MINE);
+	assert_int_equal(must_cancel(s, &id).status, SP_STATUS_EVALUATING);
+	assert_true(must_release(s, &id, 1));
+	assert_int_equal(must_claim(s, &id, LONG_LEASE_MS, &st), SP_CLAIM_CANCELED);
+	assert_int_equal(st.row.status, SP_STATUS_CANCELED);
+	assert_null(st.data.request.p);
 	assert_int_equal(must_claim(s, &id, LONG_LEASE_MS, NULL), SP_CLAIM_TERMINAL);
 }
 
@@ -289,14 +257,16 @@ static void canceled_while_it_ran(void **state)
 
 	/* Under a live lease who runs it is told at the renewal, and another claim is sent away. */
 	assert_int_equal(must_claim(s, &id, LONG_LEASE_MS, NULL), SP_CLAIM_MINE);
-	backend->request_cancel(s, &id);
+	struct sp_evaluation row = must_cancel(s, &id);
+	assert_int_equal(row.status, SP_STATUS_EVALUATING);
+	assert_true(row.cancel_requested);
 	assert_int_equal(must_claim(s, &id, LONG_LEASE_MS, NULL), SP_CLAIM_ELSEWHERE);
 	assert_int_equal(sp_store_renew(s, EVALUATOR, 1, &lease, 1, NULL), 0);
 	assert_true(lease.cancel);
 	assert_false(lease.lost);
 	/* Now the lease is over without a finish: the next claim ends it. */
 	assert_int_equal(must_claim_over(s, &id, LONG_LEASE_MS, NULL), SP_CLAIM_CANCELED);
-	struct sp_evaluation row = must_row(s, &id);
+	row = must_row(s, &id);
 	assert_int_equal(row.status, SP_STATUS_CANCELED);
 	assert_int_equal(row.lost, 1);
 	assert_false(must_finish(s, &id, 1, "late"));
@@ -452,7 +422,7 @@ static void renew(void **state)
 	assert_int_equal(must_claim_over(s, &leases[1].id, LONG_LEASE_MS, NULL), SP_CLAIM_MINE); /* taken by another claim */
 	assert_true(must_finish(s, &leases[2].id, 1, "")); /* ended */
 	assert_true(must_release(s, &leases[3].id, 1)); /* given back */
-	backend->request_cancel(s, &leases[4].id);
+	(void)must_cancel(s, &leases[4].id);
 	int64_t before = must_row(s, &leases[0].id).lease_until_ms;
 	assert_int_equal(sp_store_renew(s, EVALUATOR, 2 * LONG_LEASE_MS, leases, 6, &err), 0);
 	const bool lost[] = {false, true, true, true, false, true}, cancel[] = {false, false, false, false, true, false};
@@ -479,42 +449,46 @@ static void scan_waiting(void **state)
 	struct sp_store *s = *state;
 	struct sp_scan_item items[16];
 	struct sp_id ids[10];
-	struct sp_err err = {0};
 
-	assert_int_equal(sp_store_scan(s, SP_SCAN_WAITING, NULL, items, 16, &err), 0);
+	for (int c = 0; c < SP_CLASSES; c++) assert_int_equal(must_scan(s, SP_SCAN_WAITING, (enum sp_class)c, NULL, items, 16), 0);
 	for (int i = 0; i < 10; i++) ids[i] = sp_id_new();
 	/* Made in another order than their ids. */
 	for (int i = 0; i < 10; i++) {
 		struct sp_new_evaluation in = new_evaluation("x");
-		struct sp_evaluation row;
 		in.id = ids[(i * 7) % 10];
-		in.class_ = (i * 7) % 10 % 2 ? SP_CLASS_BULK : SP_CLASS_INTERACTIVE;
-		assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+		in.class_ = (i * 7) % 10 % 3 == 2 ? SP_CLASS_INTERACTIVE : SP_CLASS_BULK;
+		must_create_as(s, &in);
 	}
 	assert_int_equal(must_claim(s, &ids[3], LONG_LEASE_MS, NULL), SP_CLAIM_MINE);
 	assert_int_equal(must_claim(s, &ids[6], LONG_LEASE_MS, NULL), SP_CLAIM_MINE);
 	assert_true(must_finish(s, &ids[6], 1, ""));
-	const int want[] = {0, 1, 2, 4, 5, 7, 8, 9};
-	assert_int_equal(sp_store_scan(s, SP_SCAN_WAITING, NULL, items, 16, &err), 8);
-	for (int i = 0; i < 8; i++) {
+	const int want[] = {0, 1, 4, 7, 9}, interactive[] = {2, 5, 8};
+	assert_int_equal(must_scan(s, SP_SCAN_WAITING, SP_CLASS_BULK, NULL, items, 16), 5);
+	for (int i = 0; i < 5; i++) {
 		assert_true(sp_id_equal(&items[i].id, &ids[want[i]]));
-		assert_int_equal(items[i].class_, want[i] % 2 ? SP_CLASS_BULK : SP_CLASS_INTERACTIVE);
+		assert_int_equal(items[i].class_, SP_CLASS_BULK);
 	}
 	/* Page by page the same, and then nothing. */
 	struct sp_id after;
 	const struct sp_id *at = NULL;
 	int seen = 0, n;
-	while ((n = sp_store_scan(s, SP_SCAN_WAITING, at, items, 3, &err)) > 0) {
+	while ((n = must_scan(s, SP_SCAN_WAITING, SP_CLASS_BULK, at, items, 2)) > 0) {
 		for (int i = 0; i < n; i++) assert_true(sp_id_equal(&items[i].id, &ids[want[seen++]]));
 		after = items[n - 1].id;
 		at = &after;
 	}
 	assert_int_equal(n, 0);
-	assert_int_equal(seen, 8);
+	assert_int_equal(seen, 5);
+	/* The other class, as if there were no bulk. */
+	assert_int_equal(must_scan(s, SP_SCAN_WAITING, SP_CLASS_INTERACTIVE, NULL, items, 16), 3);
+	for (int i = 0; i < 3; i++) {
+		assert_true(sp_id_equal(&items[i].id, &ids[interactive[i]]));
+		assert_int_equal(items[i].class_, SP_CLASS_INTERACTIVE);
+	}
 	assert_true(must_release(s, &ids[3], 1));
-	assert_int_equal(sp_store_scan(s, SP_SCAN_WAITING, &ids[2], items, 1, &err), 1);
+	assert_int_equal(must_scan(s, SP_SCAN_WAITING, SP_CLASS_BULK, &ids[2], items, 1), 1);
 	assert_true(sp_id_equal(&items[0].id, &ids[3]));
-	assert_int_equal(sp_store_scan(s, SP_SCAN_WAITING, NULL, items, 0, &err), 0);
+	assert_int_equal(must_scan(s, SP_SCAN_WAITING, SP_CLASS_BULK, NULL, items, 0), 0);
 }
 
 static void scan_expired(void **state)
@@ -531,7 +505,7 @@ static void scan_expired(void **state)
 	assert_true(must_finish(s, &ids[1], 1, ""));
 	int n;
 	do {
-		n = sp_store_scan(s, SP_SCAN_EXPIRED, NULL, items, 8, NULL);
+		n = must_scan(s, SP_SCAN_EXPIRED, 0, NULL, items, 8);
 	} while (n < 3);
 	const int want[] = {0, 3, 4};
 	assert_int_equal(n, 3);
@@ -539,9 +513,9 @@ static void scan_expired(void **state)
 		assert_true(sp_id_equal(&items[i].id, &ids[want[i]]));
 		assert_int_equal(items[i].class_, SP_CLASS_BULK);
 	}
-	assert_int_equal(sp_store_scan(s, SP_SCAN_EXPIRED, &ids[0], items, 1, NULL), 1);
+	assert_int_equal(must_scan(s, SP_SCAN_EXPIRED, 0, &ids[0], items, 1), 1);
 	assert_true(sp_id_equal(&items[0].id, &ids[3]));
-	assert_int_equal(sp_store_scan(s, SP_SCAN_EXPIRED, &ids[4], items, 8, NULL), 0);
+	assert_int_equal(must_scan(s, SP_SCAN_EXPIRED, 0, &ids[4], items, 8), 0);
 }
 
 static void sweep(void **state)
@@ -588,7 +562,7 @@ static void large_data(void **state)
 	bool applied;
 
 	in.request = request;
-	assert_int_equal(sp_store_create(s, &in, &row, NULL), 0);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 	assert_int_equal(must_claim(s, &in.id, LONG_LEASE_MS, &st), SP_CLAIM_MINE);
 	assert_int_equal(st.data.request.n, request.n);
 	assert_memory_equal(st.data.request.p, request.p, request.n);
@@ -624,6 +598,7 @@ static void refused_arguments(void **state)
 	struct sp_claim_request claim = {.id = in.id, .evaluator_id = EVALUATOR, .lease_ms = 1, .max_lost = 1};
 	struct sp_finish f = {.id = in.id, .claim_no = 1, .status = SP_STATUS_FINISHED, .verdict = "ok"};
 	enum sp_claim_outcome outcome;
+	enum sp_create_outcome created;
 	struct sp_evaluation row;
 	struct sp_stored st;
 	struct sp_err err = {0};
@@ -633,22 +608,22 @@ static void refused_arguments(void **state)
 	memset(longest, 'x', sizeof(longest));
 	longest[128] = '\0';
 	in.reference = longest;
-	assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+	assert_int_equal(try_create(s, &in, &row), SP_CREATE_NEW);
 	assert_string_equal(must_row(s, &in.id).reference, longest);
 	longest[128] = 'x';
 	longest[129] = '\0';
 	in.id = sp_id_new();
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
+	assert_int_equal(sp_store_create(s, &in, &created, &row, &err), -1);
 	assert_err(&err, SP_E_INVALID, "store: create: reference too long");
 	in.reference = NULL;
 	in.language = "";
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
+	assert_int_equal(sp_store_create(s, &in, &created, &row, &err), -1);
 	assert_err(&err, SP_E_INVALID, "store: create: language");
 	in.language = longest;
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
+	assert_int_equal(sp_store_create(s, &in, &created, &row, &err), -1);
 	in.language = "node";
 	in.max_waiting = -1;
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
+	assert_int_equal(sp_store_create(s, &in, &created, &row, &err), -1);
 	assert_err(&err, SP_E_INVALID, "max_waiting");
 	assert_false(exists(s, &in.id));
 
@@ -673,45 +648,31 @@ static void refused_arguments(void **state)
 
 static void close_nothing(void **state) { sp_store_close(NULL); }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T CONTRACT_TEST
 
-int main(int argc, char **argv)
-{
-	const struct CMUnitTest tests[] = {
-	        T(create_and_get),
-	        T(create_without_reference),
-	        T(same_id_twice),
-	        T(max_waiting),
-	        T(claim_run_finish),
-	        T(exit_codes),
-	        T(absent),
-	        T(canceled_before_it_ran),
-	        T(canceled_while_it_ran),
-	        T(fencing),
-	        T(finish_after_the_lease),
-	        T(exhausted),
-	        T(max_lost_of_one),
-	        T(release_does_not_count),
-	        T(renew),
-	        T(scan_waiting),
-	        T(scan_expired),
-	        T(sweep),
-	        T(large_data),
-	        T(refused_arguments),
-	        T(store_crowd),
-	        T(close_nothing),
-	};
-	const struct backend *const backends[] = {&backend_sqlite_file, &backend_sqlite_memory};
+static const struct CMUnitTest tests[] = {
+        T(create_and_get),
+        T(create_without_reference),
+        T(same_id_twice),
+        T(max_waiting),
+        T(claim_run_finish),
+        T(exit_codes),
+        T(absent),
+        T(canceled_before_it_ran),
+        T(canceled_while_it_ran),
+        T(fencing),
+        T(finish_after_the_lease),
+        T(exhausted),
+        T(max_lost_of_one),
+        T(release_does_not_count),
+        T(renew),
+        T(scan_waiting),
+        T(scan_expired),
+        T(sweep),
+        T(large_data),
+        T(refused_arguments),
+        T(store_crowd),
+        T(close_nothing),
+};
 
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	sp_log_setup(SP_LOG_ERROR, true);
-	for (size_t i = 0; i < SP_COUNT(backends) && argc == 2; i++)
-		if (strcmp(argv[1], backends[i]->name) == 0) backend = backends[i];
-	if (!backend) {
-		fprintf(stderr, "usage: %s BACKEND\n", argv[0]);
-		return 2;
-	}
-	int failed = cmocka_run_group_tests_name(backend->name, tests, NULL, NULL);
-	test_dir_remove();
-	return failed != 0;
-}
+CONTRACT_MAIN(tests)

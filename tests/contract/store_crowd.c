@@ -34,7 +34,8 @@ static void *crowd_main(void *cls)
 	for (int i = 0; i < EACH; i++) {
 		struct sp_new_evaluation in = new_evaluation("crowd");
 		struct sp_evaluation row;
-		if (sp_store_create(c->s, &in, &row, &err) != 0) snprintf(me->failed, sizeof(me->failed), "%s", err.msg);
+		enum sp_create_outcome created;
+		if (sp_store_create(c->s, &in, &created, &row, &err) != 0) snprintf(me->failed, sizeof(me->failed), "%s", err.msg);
 		c->ids[me->number * EACH + i] = in.id;
 	}
 	pthread_barrier_wait(&c->created);
@@ -104,7 +105,7 @@ void store_crowd(void **state)
 		sp_stored_fini(&st);
 	}
 	struct sp_scan_item items[1];
-	assert_int_equal(sp_store_scan(c->s, SP_SCAN_WAITING, NULL, items, 1, NULL), 0);
+	assert_int_equal(must_scan(c->s, SP_SCAN_WAITING, SP_CLASS_BULK, NULL, items, 1), 0);
 	pthread_barrier_destroy(&c->created);
 	free(c);
 }

@@ -71,7 +71,8 @@ static void *call(void *cls)
 	struct caller *c = cls;
 	struct sp_evaluation row;
 
-	c->rc = sp_store_create(c->s, &c->in, &row, &c->err);
+	enum sp_create_outcome outcome;
+	c->rc = sp_store_create(c->s, &c->in, &outcome, &row, &c->err);
 	return NULL;
 }
 
@@ -111,14 +112,14 @@ static int together(struct sp_store *s, const char *point, int nth, int code, st
 static void assert_waiting(struct sp_store *s, int64_t n)
 {
 	struct sp_new_evaluation in = new_evaluation("probe");
-	struct sp_evaluation row;
-	struct sp_err err = {0};
-	char want[64];
 
-	in.max_waiting = 1;
-	snprintf(want, sizeof(want), "%lld evaluations wait already", (long long)n);
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
-	assert_err(&err, SP_E_LIMIT, want);
+	in.max_waiting = n;
+	assert_int_equal(try_create(s, &in, NULL), SP_CREATE_QUEUE_FULL);
+	/* The count is in the way of one more, and of no fewer. */
+	in.max_waiting = n + 1;
+	assert_int_equal(try_create(s, &in, NULL), SP_CREATE_NEW);
+	assert_int_equal(must_claim(s, &in.id, LONG_LEASE_MS, NULL), SP_CLAIM_MINE);
+	assert_true(must_finish(s, &in.id, 1, ""));
 	assert_int_equal(number("SELECT count(*) FROM evaluations WHERE status = 0"), n);
 }
 
@@ -241,7 +242,7 @@ static void failed_operations_change_nothing(void **state)
 	assert_err(&err, SP_E_UNAVAILABLE, "write the result: disk I/O error");
 	assert_int_equal(must_row(s, &id).status, SP_STATUS_EVALUATING);
 	fail_next("store.commit", 1, SQLITE_FULL);
-	assert_int_equal(sp_store_release(s, &id, 1, &applied, &err), -1);
+	assert_int_equal(sp_store_release(s, &id, 1, true, &applied, &err), -1);
 	assert_int_equal(must_row(s, &id).status, SP_STATUS_EVALUATING);
 	fail_next("store.commit", 1, SQLITE_FULL);
 	assert_int_equal(sp_store_renew(s, "somebody else", LONG_LEASE_MS, &lease, 1, &err), -1);
@@ -296,13 +297,14 @@ static void comes_back_after_an_outage(void **state)
 	struct sp_id before = must_create(s, "before");
 	struct sp_new_evaluation in = new_evaluation("during");
 	struct sp_evaluation row;
+	enum sp_create_outcome outcome;
 	struct sp_err err = {0};
 
 	atomic_store(&sp_sqlite_fault, fail_always);
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
+	assert_int_equal(sp_store_create(s, &in, &outcome, &row, &err), -1);
 	assert_err(&err, SP_E_UNAVAILABLE, "COMMIT: disk I/O error");
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
+		assert_int_equal(sp_store_create(s, &in, &outcome, &row, &err), -1);
 		assert_err(&err, SP_E_UNAVAILABLE, "open the database: unable to open database file");
 		assert_true(err.retryable);
 	}
@@ -310,7 +312,7 @@ static void comes_back_after_an_outage(void **state)
 	assert_true(exists(s, &before)); /* readers go on */
 	atomic_store(&sp_sqlite_fault, NULL);
 	assert_int_equal(sp_store_sweep(s, NULL, 0, NULL, &err), 0);
-	assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+	assert_int_equal(sp_store_create(s, &in, &outcome, &row, &err), 0);
 	assert_waiting(s, 2);
 	sp_store_close(s);
 	assert_sound();
@@ -326,6 +328,7 @@ static void in_full_disk(void)
 	static char big[1 << 20];
 	struct sp_new_evaluation in = new_evaluation("");
 	struct sp_evaluation row;
+	enum sp_create_outcome outcome;
 	struct sp_err err = {0};
 	struct sp_id before = must_create(s, "before");
 
@@ -338,14 +341,14 @@ static void in_full_disk(void)
 	limit.rlim_cur = (rlim_t)st.st_size + 100000;
 	if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(11);
 	for (int i = 0; i < 3; i++) {
-		if (sp_store_create(s, &in, &row, &err) == 0) _exit(12);
+		if (sp_store_create(s, &in, &outcome, &row, &err) == 0) _exit(12);
 		if (err.code != SP_E_UNAVAILABLE || !err.retryable) _exit(13);
 		if (exists(s, &in.id)) _exit(14);
 	}
 	if (!exists(s, &before)) _exit(15);
 	limit.rlim_cur = was;
 	if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(16);
-	if (sp_store_create(s, &in, &row, &err) != 0) _exit(17);
+	if (sp_store_create(s, &in, &outcome, &row, &err) != 0) _exit(17);
 	if (!exists(s, &in.id)) _exit(18);
 	sp_store_close(s);
 	_exit(0);
@@ -370,18 +373,19 @@ static void full_database(void **state)
 	struct sp_err err = {0};
 	struct sp_new_evaluation in = new_evaluation("");
 	struct sp_evaluation row;
+	enum sp_create_outcome outcome;
 	static char big[1 << 20];
 
 	must_create(s, "x");
 	assert_int_equal(sp_sqlite_exec(s, "PRAGMA max_page_count=50", &err), 0);
 	in.request = (struct sp_bytes){big, sizeof(big)};
-	assert_int_equal(sp_store_create(s, &in, &row, &err), -1);
+	assert_int_equal(sp_store_create(s, &in, &outcome, &row, &err), -1);
 	assert_err(&err, SP_E_UNAVAILABLE, "database or disk is full");
 	assert_true(err.retryable);
 	assert_false(exists(s, &in.id));
 	must_create(s, "a small one fits");
 	assert_int_equal(sp_sqlite_exec(s, "PRAGMA max_page_count=1000000", &err), 0);
-	assert_int_equal(sp_store_create(s, &in, &row, &err), 0);
+	assert_int_equal(sp_store_create(s, &in, &outcome, &row, &err), 0);
 	assert_waiting(s, 3);
 	sp_store_close(s);
 	assert_sound();

@@ -65,18 +65,35 @@ static struct sp_store *open_file(void) { return must_open(test_url()); }
 static struct sp_store *open_memory(void) { return must_open("sqlite::memory:"); }
 static void fresh_memory(void) {}
 
-static void request_cancel(struct sp_store *s, const struct sp_id *id)
-{
-	char sql[160], hex[33];
-	struct sp_err err = {0};
+const struct backend backend_sqlite_file = {"sqlite-file", test_db_remove, open_file};
+const struct backend backend_sqlite_memory = {"sqlite-memory", fresh_memory, open_memory};
 
-	for (int i = 0; i < 16; i++) snprintf(hex + 2 * i, 3, "%02x", id->b[i]);
-	snprintf(sql, sizeof(sql), "UPDATE evaluations SET cancel_requested = 1 WHERE id = x'%s'", hex);
-	if (sp_sqlite_exec(s, sql, &err) != 0) fail_msg("%s", err.msg);
+const struct backend *backend;
+
+bool contract_begin(int argc, char **argv)
+{
+	static const struct backend *const backends[] = {&backend_sqlite_file, &backend_sqlite_memory};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	sp_log_setup(SP_LOG_ERROR, true);
+	for (size_t i = 0; i < SP_COUNT(backends) && argc == 2; i++)
+		if (strcmp(argv[1], backends[i]->name) == 0) backend = backends[i];
+	if (!backend) fprintf(stderr, "usage: %s BACKEND\n", argv[0]);
+	return backend != NULL;
 }
 
-const struct backend backend_sqlite_file = {"sqlite-file", test_db_remove, open_file, request_cancel};
-const struct backend backend_sqlite_memory = {"sqlite-memory", fresh_memory, open_memory, request_cancel};
+int contract_setup(void **state)
+{
+	backend->fresh();
+	*state = backend->open();
+	return 0;
+}
+
+int contract_teardown(void **state)
+{
+	sp_store_close(*state);
+	return 0;
+}
 
 static struct sp_bytes bytes(const char *s)
 {
@@ -92,13 +109,34 @@ struct sp_new_evaluation new_evaluation(const char *request)
 	return (struct sp_new_evaluation){.id = sp_id_new(), .language = "node", .class_ = SP_CLASS_BULK, .request = bytes(request)};
 }
 
+enum sp_create_outcome try_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *row)
+{
+	enum sp_create_outcome outcome = SP_CREATE_NO_USER;
+	struct sp_evaluation ignored;
+	struct sp_err err = {0};
+
+	if (sp_store_create(s, in, &outcome, row ? row : &ignored, &err) != 0) fail_msg("%s", err.msg);
+	return outcome;
+}
+
+void must_create_as(struct sp_store *s, const struct sp_new_evaluation *in) { assert_int_equal(try_create(s, in, NULL), SP_CREATE_NEW); }
+
+int must_scan(
+        struct sp_store *s, enum sp_scan what, enum sp_class class_, const struct sp_id *after, struct sp_scan_item *items, size_t max)
+{
+	struct sp_scan_request in = {.what = what, .class_ = class_, .after = after};
+	struct sp_err err = {0};
+	int n = sp_store_scan(s, &in, items, max, &err);
+
+	if (n < 0) fail_msg("%s", err.msg);
+	return n;
+}
+
 struct sp_id must_create(struct sp_store *s, const char *request)
 {
 	struct sp_new_evaluation in = new_evaluation(request);
-	struct sp_evaluation row;
-	struct sp_err err = {0};
 
-	if (sp_store_create(s, &in, &row, &err) != 0) fail_msg("%s", err.msg);
+	must_create_as(s, &in);
 	return in.id;
 }
 
@@ -148,8 +186,17 @@ bool must_release(struct sp_store *s, const struct sp_id *id, int64_t claim_no)
 	struct sp_err err = {0};
 	bool applied;
 
-	if (sp_store_release(s, id, claim_no, &applied, &err) != 0) fail_msg("%s", err.msg);
+	if (sp_store_release(s, id, claim_no, false, &applied, &err) != 0) fail_msg("%s", err.msg);
 	return applied;
+}
+
+struct sp_evaluation must_cancel(struct sp_store *s, const struct sp_id *id)
+{
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	if (sp_store_cancel(s, id, SP_CANCEL_REQUESTED, &row, &err) != 0) fail_msg("%s", err.msg);
+	return row;
 }
 
 void must_get(struct sp_store *s, const struct sp_id *id, bool with_data, struct sp_stored *out)
@@ -175,6 +222,76 @@ bool exists(struct sp_store *s, const struct sp_id *id)
 	if (sp_store_get(s, id, false, &st, &err) == 0) return true;
 	if (err.code != SP_E_NOT_FOUND) fail_msg("%s", err.msg);
 	return false;
+}
+
+struct sp_user must_user(struct sp_store *s, const char *email)
+{
+	struct sp_new_user in = {.id = sp_id_new(), .email = email};
+	struct sp_user u;
+	struct sp_err err = {0};
+
+	if (sp_store_user_add(s, &in, &u, &err) != 0) fail_msg("%s", err.msg);
+	return u;
+}
+
+struct sp_new_key new_key(void)
+{
+	static unsigned n;
+	static char ids[4096][SP_KEY_ID_LEN]; /* stay, as what borrows them may */
+	char *id = ids[++n % SP_COUNT(ids)];
+	struct sp_new_key in = {.id = id};
+
+	snprintf(id, SP_KEY_ID_LEN, "%016x", n);
+	memset(in.hash, (int)n, sizeof(in.hash));
+	return in;
+}
+
+struct sp_key must_key(struct sp_store *s, const struct sp_user *u)
+{
+	struct sp_new_key in = new_key();
+	struct sp_key k;
+	struct sp_err err = {0};
+
+	if (sp_store_key_add(s, &u->id, &in, &k, &err) != 0) fail_msg("%s", err.msg);
+	return k;
+}
+
+struct sp_new_evaluation new_of(const struct sp_user *u, const struct sp_key *k)
+{
+	struct sp_new_evaluation in = new_evaluation("x");
+
+	in.user_id = &u->id;
+	in.key_id = k->id;
+	return in;
+}
+
+void assert_same_row(const struct sp_evaluation *a, const struct sp_evaluation *b)
+{
+	assert_true(sp_id_equal(&a->id, &b->id));
+	assert_int_equal(a->status, b->status);
+	assert_int_equal(a->class_, b->class_);
+	assert_string_equal(a->language, b->language);
+	assert_string_equal(a->verdict, b->verdict);
+	assert_string_equal(a->stage, b->stage);
+	assert_string_equal(a->signal, b->signal);
+	assert_string_equal(a->reference, b->reference);
+	assert_string_equal(a->evaluator_id, b->evaluator_id);
+	assert_int_equal(a->has_exit_code, b->has_exit_code);
+	assert_int_equal(a->has_reference, b->has_reference);
+	assert_int_equal(a->exit_code, b->exit_code);
+	assert_int_equal(a->has_user, b->has_user);
+	assert_true(sp_id_equal(&a->user_id, &b->user_id));
+	assert_string_equal(a->key_id, b->key_id);
+	assert_int_equal(a->max_running, b->max_running);
+	assert_int_equal(a->max_runs, b->max_runs);
+	assert_int_equal(a->begun, b->begun);
+	assert_int_equal(a->claim_no, b->claim_no);
+	assert_int_equal(a->lost, b->lost);
+	assert_int_equal(a->cancel_requested, b->cancel_requested);
+	assert_int_equal(a->created_at_ms, b->created_at_ms);
+	assert_int_equal(a->started_at_ms, b->started_at_ms);
+	assert_int_equal(a->finished_at_ms, b->finished_at_ms);
+	assert_int_equal(a->lease_until_ms, b->lease_until_ms);
 }
 
 void assert_bytes(const struct sp_bytes *got, const char *want)
@@ -210,6 +327,8 @@ void assert_sound(void)
 {
 	assert_int_equal(number("SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
 	assert_int_equal(number("SELECT count(*) FROM pragma_foreign_key_check"), 0);
-	assert_int_equal(
-	        number("SELECT count(*) FROM evaluations e WHERE NOT EXISTS (SELECT 1 FROM evaluation_data d WHERE d.id = e.id)"), 0);
+	assert_int_equal(number("SELECT count(*) FROM evaluations e WHERE e.status < 2 AND NOT EXISTS (SELECT 1 FROM evaluation_data d "
+	                        "WHERE d.id = e.id)"),
+	        0);
+	assert_int_equal(number("SELECT count(*) FROM evaluations WHERE user_id IS NOT NULL AND user_id NOT IN (SELECT id FROM users)"), 0);
 }

@@ -139,22 +139,6 @@ def test_doctor_says_what_is_missing(tmp_path):
     assert r.returncode == 1 and "note    language klingon" in r.stdout and "missing languages: none of the 1 that are defined can be run" in r.stdout
 
 
-def test_config_shows_where_a_value_comes_from(tmp_path):
-    (tmp_path / "c.yaml").write_text("http:\n  listen: 127.0.0.1:1234\n")
-    r = serapis("config", "--config", str(tmp_path / "c.yaml"), "--slots", "3", env={"SERAPIS_LOG_LEVEL": "warn", "HOME": str(tmp_path)})
-    rows = {line.split()[0]: line.split()[1:] for line in r.stdout.splitlines()}
-    assert rows["http.listen"] == ["127.0.0.1:1234", "file"]
-    assert rows["slots"] == ["3", "flag"]
-    assert rows["log.level"] == ["warn", "environment"]
-    assert rows["broker"] == ["embedded", "default"]
-
-
-def test_config_refuses_an_unknown_key_with_the_nearest(tmp_path):
-    (tmp_path / "c.yaml").write_text("http:\n  lisen: 127.0.0.1:1234\n")
-    r = serapis("config", "--config", str(tmp_path / "c.yaml"))
-    assert r.returncode == 1 and "http.lisen" in r.stderr and "http.listen" in r.stderr
-
-
 @pytest.mark.parametrize("args", [["--help"], ["serve", "--help"], ["run", "--help"], ["eval", "--help"], ["doctor", "--help"], ["config", "--help"], ["--version"]])
 def test_help(args):
     r = serapis(*args)

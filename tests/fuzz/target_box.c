@@ -5,7 +5,7 @@
  * The input is lines; the box has its turn at the end of each. An "S" in front: all ids are one. Then letters, most with a digit for the slot (any byte: its low bits count):
  *
  *   h N  HELLO for N slots    H PIECE FDS  any packet on the control channel    C  closes it    Y  the stub is gone
- *   b S V  BEGIN (V 1: with files)   s S V  STEP (V 1: merged, 2: with stdin)   e S  END   k S  KILL   c S  closes the channel   z S  reads no answers from now on
+ *   b S V  BEGIN (V 1: with files)   s S V  STEP (V 1: merged, 2: with stdin)   o S  COLLECT   e S  END   k S  KILL   c S  closes the channel   z S  reads no answers from now on
  *   m S T PIECE FDS  a message of type T with any body     r S PIECE FDS  any packet
  *   l S  the launcher does the next thing that an honest one does    L S T PIECE FDS  it says what it likes
  *   d S  it dies    w S  it does not die of SIGKILL    W  all that should have died dies
@@ -51,7 +51,8 @@ struct client { /* the service's side of a slot */
 	bool broke, may_end, lazy;
 	struct {
 		uint32_t type;
-		bool merge, started, asked;
+		unsigned pipes; /* of what runs; 0: nothing does */
+		bool started, asked;
 	} sent[QUEUE]; /* without an answer */
 	unsigned n;
 };
@@ -182,6 +183,7 @@ static bool by_protocol(const struct sp_box_msg *m, unsigned nfds)
 	switch (m->type) {
 	case SP_BOX_BEGIN: return nfds <= 1;
 	case SP_BOX_STEP: return nfds == 1 || nfds == 2;
+	case SP_BOX_COLLECT: return nfds == 1;
 	case SP_BOX_KILL:
 	case SP_BOX_END: return nfds == 0;
 	default: return false;
@@ -196,7 +198,7 @@ static void note_sent(struct client *c, const struct sp_box_msg *m)
 	}
 	FZ_CHECK(c->n < QUEUE);
 	c->sent[c->n].type = m->type;
-	c->sent[c->n].merge = m->type == SP_BOX_STEP && (m->u.step.flags & SP_BOX_STEP_MERGE);
+	c->sent[c->n].pipes = m->type == SP_BOX_COLLECT ? 1 : m->type != SP_BOX_STEP ? 0 : m->u.step.flags & SP_BOX_STEP_MERGE ? 1 : 2;
 	c->sent[c->n].started = c->sent[c->n].asked = false;
 	/* As seen from here: the box may have answered some that were not read. */
 	if (++c->n > SP_BOX_PENDING_MAX) c->may_end = true;
@@ -234,6 +236,10 @@ static void client_request(struct client *c, uint32_t type, uint8_t variant)
 		        .open_files = 16};
 		add(&g, any.spec, false);
 		if (variant & 2) add(&g, any.input, false);
+	} else if (type == SP_BOX_COLLECT) {
+		m.u.collect = (struct sp_box_collect){
+		        .wall_ns = SP_NS_PER_S, .cpu_ns = SP_NS_PER_S, .file_bytes = 1000, .total_bytes = 5000, .files = 4, .depth = 3};
+		add(&g, any.spec, false);
 	}
 	m.nfds = g.n;
 	client_send(c, &m, &g);
@@ -286,8 +292,7 @@ static void check_answer(struct client *c, const struct sp_box_msg *m, const int
 	FZ_CHECK(c->n > 0);
 	uint32_t type = c->sent[0].type;
 	if (m->type == SP_BOX_STARTED) {
-		FZ_CHECK(type == SP_BOX_STEP && !c->sent[0].started);
-		FZ_CHECK(m->nfds == (c->sent[0].merge ? 1u : 2u));
+		FZ_CHECK(c->sent[0].pipes && !c->sent[0].started && m->nfds == c->sent[0].pipes);
 		for (unsigned i = 0; i < m->nfds; i++) FZ_CHECK(fcntl(fds[i], F_GETPIPE_SZ) > 0);
 		c->sent[0].started = true;
 		return;
@@ -295,7 +300,7 @@ static void check_answer(struct client *c, const struct sp_box_msg *m, const int
 	switch (m->type) {
 	case SP_BOX_BEGUN: FZ_CHECK(type == SP_BOX_BEGIN); break;
 	case SP_BOX_DONE:
-		FZ_CHECK(type == SP_BOX_STEP && c->sent[0].started);
+		FZ_CHECK(c->sent[0].pipes && c->sent[0].started);
 		check_done(&m->u.done, c->sent[0].asked);
 		break;
 	case SP_BOX_ENDED:
@@ -375,6 +380,9 @@ static void check_inner(const struct sp_inner *m, const int *fds, unsigned n)
 		FZ_CHECK((n == 1 || n == 2) && !sp_policy_check_step(&policy, &m->u.step));
 		FZ_CHECK(sealed(fds[0], SP_BOX_SPEC_BYTES_MAX) && (n == 1 || sealed(fds[1], SP_BOX_STDIN_BYTES_MAX)));
 		break;
+	case SP_IN_COLLECT:
+		FZ_CHECK(n == 1 && !sp_policy_check_collect(&policy, &m->u.collect) && sealed(fds[0], SP_BOX_REQUEST_BYTES_MAX));
+		break;
 	default: fz_failed(__FILE__, __LINE__, "a launcher is sent what is no request");
 	}
 }
@@ -407,12 +415,13 @@ static void honest(struct bw_proc *p)
 	case SP_IN_BEGIN: out.type = SP_IN_BEGUN; break;
 	case SP_IN_END: out.type = SP_IN_ENDED; break;
 	case SP_IN_STEP:
+	case SP_IN_COLLECT:
 		*init = add_init(&g);
 		if (!*init) return;
 		out.type = SP_IN_STARTED;
 		out.u.started.exec_ns = bw.now_ns;
 		add_pipe(&g);
-		if (!(m.u.step.flags & SP_BOX_STEP_MERGE)) add_pipe(&g);
+		if (m.type == SP_IN_STEP && !(m.u.step.flags & SP_BOX_STEP_MERGE)) add_pipe(&g);
 		break;
 	default:
 		out = m;
@@ -484,7 +493,7 @@ static void check_state(void)
 		FZ_CHECK(s->npending + s->nheld <= SP_BOX_PENDING_MAX);
 		FZ_CHECK((s->chan < 0) == (s->state == SP_BOXSLOT_OVER));
 		FZ_CHECK(s->state != SP_BOXSLOT_UP || (s->lchan >= 0 && s->pidfd >= 0));
-		FZ_CHECK(s->run < 0 || (s->state == SP_BOXSLOT_UP && s->npending && s->pending[0].type == SP_IN_STEP));
+		FZ_CHECK(s->run < 0 || (s->state == SP_BOXSLOT_UP && s->npending && sp_boxslot_runs(s->pending[0].type)));
 		FZ_CHECK(s->nheld == 0 || s->state != SP_BOXSLOT_OVER);
 		FZ_CHECK(has_deadline(s));
 	}
@@ -571,13 +580,14 @@ static void step(uint8_t what)
 		return;
 	default: break;
 	}
-	if (!strchr("bsekczmrlLdw", what)) return;
+	if (!strchr("bsoekczmrlLdw", what)) return;
 	slot = (fz_u8(&t.z) & 3) % SLOTS;
 	c = &t.clients[slot];
 	p = launcher_of(slot);
 	switch (what) {
 	case 'b': client_request(c, SP_BOX_BEGIN, fz_u8(&t.z)); break;
 	case 's': client_request(c, SP_BOX_STEP, fz_u8(&t.z)); break;
+	case 'o': client_request(c, SP_BOX_COLLECT, 0); break;
 	case 'e': client_request(c, SP_BOX_END, 0); break;
 	case 'k': client_request(c, SP_BOX_KILL, 0); break;
 	case 'c':

@@ -18,12 +18,14 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SERAPIS_BUILD", SOURCE / "build"))
 SERAPIS = BUILD / "src" / "cmd" / "serapis"
 LONG = os.environ.get("SERAPIS_LONG") == "1"
+# This machine is so many times slower than most (an emulated one): waits have that much longer.
+SLOW = max(1, min(100, int(os.environ.get("SERAPIS_TEST_SLOW", "1"))))
 
 
 def wait_for(what, seconds, text, pause=0.02):
     """Calls `what` until it answers something true. The bound only turns a hang into a failure; no test depends on how long it takes.
     `text`, or what calling it answers, says what was waited for."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOW
     while True:
         got = what()
         if got:
@@ -93,9 +95,11 @@ def cgroup_dirs():
 class Service:
     """One `serapis serve` with a state directory of its own, which outlives kill() and start()."""
 
-    def __init__(self, *args, directory=None, env=None):
+    def __init__(self, *args, directory=None, env=None, prefix=(), program=SERAPIS):
         self.args = list(args)
         self.env = env
+        # What becomes the program by exec, and which one that is.
+        self.command = [*prefix, program]
         self.own_directory = directory is None
         self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="serapis-test-"))
         self.process = None
@@ -106,7 +110,7 @@ class Service:
         port_file.unlink(missing_ok=True)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [SERAPIS, "serve", "--http-listen", "127.0.0.1:0", "--http-port-file", port_file, "--store", f"sqlite:{self.dir}/serapis.db", *self.args],
+                [*self.command, "serve", "--http-listen", "127.0.0.1:0", "--http-port-file", port_file, "--store", f"sqlite:{self.dir}/serapis.db", *self.args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, start_new_session=True)
         if wait:
             wait_for(lambda: port_file.exists() or self.process.poll() is not None, 30, "the port file")
@@ -119,7 +123,7 @@ class Service:
     def ready(self):
         assert self.process.poll() is None, f"serve ended with {self.process.returncode}:\n{self.log()}"
         try:
-            return requests.get(self.url + "/readyz", timeout=5).status_code == 200
+            return requests.get(self.url + "/readyz", timeout=5 * SLOW).status_code == 200
         except requests.RequestException:
             return False
 
@@ -143,7 +147,7 @@ class Service:
         """A clean end; returns the exit code."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(sig)
-            self.process.wait(timeout=timeout)
+            self.process.wait(timeout=timeout * SLOW)
         return self.process.returncode
 
     def close(self):
@@ -163,10 +167,10 @@ class Service:
 
     # The API in one line each.
     def eval(self, language, body=None, *, timeout=90, query="", **fields):
-        return requests.post(f"{self.url}/v1/eval/{language}{query}", json={**(body or {}), **fields}, timeout=timeout)
+        return requests.post(f"{self.url}/v1/eval/{language}{query}", json={**(body or {}), **fields}, timeout=timeout * SLOW)
 
     def get(self, path, timeout=90, **kw):
-        return requests.get(self.url + path, timeout=timeout, **kw)
+        return requests.get(self.url + path, timeout=timeout * SLOW, **kw)
 
     def evaluation(self, id, wait_ms=0, encoding=None):
         return self.get(f"/v1/evaluations/{id}?wait_ms={wait_ms}" + (f"&encoding={encoding}" if encoding else ""))

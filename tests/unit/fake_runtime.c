@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "box/pattern.h"
 
 static struct fake_runtime *self(struct sp_runtime *r) { return (struct fake_runtime *)r; }
 
@@ -23,7 +24,10 @@ static int fake_begin(struct sp_runtime *r, int slot, const struct sp_workspace 
 	pthread_mutex_lock(&f->lock);
 	assert_false(s->begun);
 	*s = (struct fake_slot){.begun = true};
-	if (w->nfiles) snprintf(s->program, sizeof(s->program), "%.*s", (int)w->files[0].size, w->files[0].data);
+	if (w->nfiles) {
+		snprintf(s->program, sizeof(s->program), "%.*s", (int)w->files[0].size, w->files[0].data);
+		snprintf(s->path, sizeof(s->path), "%s", w->files[0].path);
+	}
 	pthread_mutex_unlock(&f->lock);
 	return 0;
 }
@@ -125,6 +129,44 @@ static int fake_step(struct sp_runtime *r, int slot, const struct sp_step *st, s
 	return rc;
 }
 
+static int fake_collect(struct sp_runtime *r, int slot, const struct sp_collect *c, const struct sp_patterns *patterns,
+        struct sp_collect_result *out, struct sp_err *err)
+{
+	struct fake_runtime *f = self(r);
+	struct fake_slot copy;
+
+	pthread_mutex_lock(&f->lock);
+	assert_true(f->slot[slot].begun && !f->slot[slot].in_step);
+	copy = f->slot[slot];
+	pthread_mutex_unlock(&f->lock);
+	if (strncmp(copy.program, "lose ", 5) == 0) return sp_fail(err, SP_E_UNAVAILABLE, 0, "the box was lost");
+	if (copy.interrupted) {
+		out->killed_by = SP_KILLED_CALLER;
+		return 0;
+	}
+	struct sp_artifact a = {.path = copy.path, .path_len = strlen(copy.path), .size = (int64_t)strlen(copy.program)};
+	bool asked = false;
+	for (unsigned i = 0; i < patterns->n && a.path_len; i++) asked |= sp_pattern_matches(&patterns->one[i], a.path);
+	if (asked) {
+		if (a.size > c->file_bytes_max)
+			a.missing = SP_MISSING_LARGE;
+		else if (a.size > c->total_bytes_max)
+			a.missing = SP_MISSING_TOTAL;
+		c->on_file(c->cls, &a);
+		if (a.missing) {
+			out->missing = 1;
+		} else {
+			c->on_data(c->cls, copy.program, (size_t)a.size);
+			c->on_file_end(c->cls, true);
+			out->files = 1;
+			out->bytes = a.size;
+		}
+		if (a.missing == SP_MISSING_TOTAL) out->more = SP_MORE_TOTAL;
+	}
+	out->complete = true;
+	return 0;
+}
+
 static void fake_end(struct sp_runtime *r, int slot)
 {
 	struct fake_runtime *f = self(r);
@@ -160,6 +202,7 @@ static const struct sp_runtime_ops ops = {.name = "fake",
         .info = fake_info,
         .begin = fake_begin,
         .step = fake_step,
+        .collect = fake_collect,
         .end = fake_end,
         .interrupt = fake_interrupt,
         .healthy_slots = fake_healthy,

@@ -14,6 +14,8 @@
  *     env            prints argv, environment and standard input
  *
  * A step without files is a version command: "missing" is not found, "old" prints no version, anything else prints "v1.2.3".
+ *
+ * Its tree holds the entry file alone, so that is what can be collected; one that begins with "lose" is lost then as well.
  */
 #ifndef SP_TESTS_FAKE_RUNTIME_H
 #define SP_TESTS_FAKE_RUNTIME_H
@@ -26,7 +28,7 @@
 #define FAKE_SLOTS_MAX 8
 
 struct fake_slot {
-	char program[256];
+	char program[256], path[64]; /* of the entry file */
 	bool begun, interrupted, in_step;
 };
 

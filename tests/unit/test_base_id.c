@@ -229,6 +229,25 @@ static void random_text(void **state)
 	assert_int_equal(total, 3000 * (sizeof(b) - 1));
 }
 
+static void times_of_ids(void **state)
+{
+	struct sp_id id, low, high;
+
+	test_wall_ms += 1000;
+	id = sp_id_new();
+	assert_int_equal(sp_id_ms(&id), ms_of(&id));
+	low = sp_id_floor(sp_id_ms(&id));
+	high = sp_id_floor(sp_id_ms(&id) + 1);
+	assert_true(memcmp(low.b, id.b, sizeof(id.b)) < 0);
+	assert_true(memcmp(high.b, id.b, sizeof(id.b)) > 0);
+	assert_int_equal(sp_id_ms(&low), sp_id_ms(&id));
+	/* No time is out of its range. */
+	low = sp_id_floor(-1);
+	assert_int_equal(sp_id_ms(&low), 0);
+	high = sp_id_floor(INT64_MAX);
+	assert_int_equal(sp_id_ms(&high), (INT64_C(1) << 48) - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +261,7 @@ int main(void)
 	        cmocka_unit_test(refuses_other_text),
 	        cmocka_unit_test(hashes_spread),
 	        cmocka_unit_test(random_text),
+	        cmocka_unit_test(times_of_ids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

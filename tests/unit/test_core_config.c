@@ -2,6 +2,8 @@
 #include "core_support.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 /* A file with this text; its path is good until the next call. */
 static const char *file_with(const char *text)
@@ -45,6 +47,10 @@ static void defaults(void **state)
 	assert_int_equal(c.http_sync_wait_max_ms, 50000);
 	assert_int_equal(c.http_body_max_bytes, 8 << 20);
 	assert_int_equal(c.queue_max_waiting, 50000);
+	assert_string_equal(c.auth_signup, "admin");
+	assert_int_equal(c.retention_rows_ms, INT64_C(30) * 86400000);
+	assert_int_equal(c.retention_data_ms, INT64_C(7) * 86400000);
+	assert_int_equal(c.idempotency_keep_ms, 86400000);
 	assert_int_equal(c.lease_ms, 15000);
 	assert_int_equal(c.lease_renew_ms, 5000);
 	assert_int_equal(c.max_lost, 3);
@@ -140,6 +146,13 @@ static void refused_values(void **state)
 	        {"http.listen", "localhost:", "is not host:port"},
 	        {"http.listen", "localhost:http", "is not host:port"},
 	        {"http.listen", "localhost:65536", "is not host:port"},
+	        {"http.metrics_listen", "9090", "http.metrics_listen: \"9090\" is not host:port"},
+	        {"auth.signup", "yes", "\"yes\" is not one of open|admin|off"},
+	        {"auth.rate_per_minute", "0", "between 1 and 10000000"},
+	        {"retention.rows", "1w", "\"1w\" is not a duration such as 15s"},
+	        {"retention.rows", "3651d", "between 1s and 3650d"},
+	        {"retention.data", "31d", "retention.data is 31d, over retention.rows, which is 30d"},
+	        {"retention.rows", "12h", "retention.data is 7d, over retention.rows, which is 12h"},
 	};
 	for (size_t i = 0; i < SP_COUNT(rows); i++) {
 		struct sp_config c;
@@ -169,6 +182,11 @@ static void accepted_values(void **state)
 	        {"log.format", "text", "text"},
 	        {"http.listen", "localhost:0", "localhost:0"},
 	        {"user", "nobody", "nobody"},
+	        {"http.metrics_listen", "127.0.0.1:9090", "127.0.0.1:9090"},
+	        {"retention.rows", "3650d", "3650d"},
+	        {"retention.rows", "192h", "8d"},
+	        {"idempotency.keep", "30d", "30d"},
+	        {"idempotency.keep", "25h", "25h"},
 	};
 	for (size_t i = 0; i < SP_COUNT(rows); i++) {
 		struct sp_config c;
@@ -239,6 +257,28 @@ static void environment(void **state)
 	sp_config_fini(&c);
 }
 
+/* One setting has a second, shorter variable. */
+static void second_variable(void **state)
+{
+	struct sp_config c;
+	struct sp_err err = {0};
+	char *short_[] = {(char *)(uintptr_t) "SERAPIS_ADMIN_KEY_FILE=/run/key", NULL};
+	char *long_[] = {(char *)(uintptr_t) "SERAPIS_AUTH_ADMIN_KEY_FILE=/run/key", NULL};
+	char *both[] = {(char *)(uintptr_t) "SERAPIS_ADMIN_KEY_FILE=/a", (char *)(uintptr_t) "SERAPIS_AUTH_ADMIN_KEY_FILE=/b", NULL};
+	char *typo[] = {(char *)(uintptr_t) "SERAPIS_ADMINKEY_FILE=/a", NULL};
+
+	if (sp_config_load(&c, "/dev/null", short_, NULL, 0, &err)) fail_msg("%s", err.msg);
+	assert_row(&c, "auth.admin_key_file", "/run/key", SP_ORIGIN_ENV);
+	sp_config_fini(&c);
+	if (sp_config_load(&c, "/dev/null", long_, NULL, 0, &err)) fail_msg("%s", err.msg);
+	assert_row(&c, "auth.admin_key_file", "/run/key", SP_ORIGIN_ENV);
+	sp_config_fini(&c);
+	assert_int_equal(sp_config_load(&c, "/dev/null", both, NULL, 0, &err), -1);
+	assert_contains(err.msg, "SERAPIS_AUTH_ADMIN_KEY_FILE and SERAPIS_ADMIN_KEY_FILE mean the same setting");
+	assert_int_equal(sp_config_load(&c, "/dev/null", typo, NULL, 0, &err), -1);
+	assert_contains(err.msg, "did you mean SERAPIS_ADMIN_KEY_FILE?");
+}
+
 /* Flags and variables are made from keys, so no two keys may make the same; and no option may look like a misspelling of another's variable. */
 static void names_are_unique(void **state)
 {
@@ -286,6 +326,163 @@ static void places(void **state)
 	sp_config_fini(&c);
 }
 
+/* ---- reload ---- */
+
+struct told {
+	char text[2048];
+};
+
+static void tell(void *cls, const struct sp_config_change *c)
+{
+	struct told *t = cls;
+	size_t n = strlen(t->text);
+	snprintf(t->text + n, sizeof(t->text) - n, "%s: %s -> %s%s\n", c->key, c->from, c->to, c->applied ? "" : " (start)");
+}
+
+static void reload_takes_what_it_can(void **state)
+{
+	struct sp_config c;
+	struct sp_err err = {0};
+	struct told t = {""};
+	struct sp_setting flags[] = {{"queue.max_waiting", "7"}};
+	const char *file = file_with("limits: {max: {wall_ms: 30s}}\nlog.level: warn\nslots: 2\nqueue.max_waiting: 5\n");
+
+	if (sp_config_load(&c, file, NULL, flags, 1, &err)) fail_msg("%s", err.msg);
+	const struct sp_config *before = sp_config_hold(&c);
+	assert_ptr_equal(before, &c);
+	file_with("limits: {max: {wall_ms: 40s}}\nslots: 3\nqueue.max_waiting: 6\nrequest.files_max: 9\nstore: \"x://u:secret@h/d\"\n");
+	if (sp_config_reload(&c, file, NULL, flags, 1, tell, &t, &err)) fail_msg("%s", err.msg);
+	/* In the order of the table. The flag stands over the file, so that key has not changed. */
+	char want[512];
+	snprintf(want, sizeof(want),
+	        "store: %s -> x://u:***@h/d (start)\nslots: 2 -> 3 (start)\nlog.level: warn -> info\nlimits.max.wall_ms: 30s -> 40s\n"
+	        "request.files_max: 256 -> 9\n",
+	        c.store);
+	assert_string_equal(t.text, want);
+
+	const struct sp_config *now = sp_config_hold(&c);
+	assert_int_equal(now->limits_max.run.wall_ms, 40000);
+	assert_int_equal(now->bounds.files, 9);
+	assert_int_equal(now->slots, 2);
+	assert_int_equal(now->queue_max_waiting, 7);
+	assert_string_equal(now->store, c.store);
+	assert_string_equal(now->log_level, "info");
+	assert_row(now, "limits.max.wall_ms", "40s", SP_ORIGIN_FILE);
+	assert_row(now, "slots", "2", SP_ORIGIN_FILE);
+	assert_row(now, "log.level", "info", SP_ORIGIN_DEFAULT);
+	/* What was held before, and the first, are as they were. */
+	assert_int_equal(before->limits_max.run.wall_ms, 30000);
+	assert_int_equal(c.bounds.files, 256);
+	sp_config_drop(before);
+
+	/* The next one is compared with the newest; what could not be applied is told again. */
+	t.text[0] = '\0';
+	file_with("limits: {max: {wall_ms: 40s}}\nslots: 3\n");
+	if (sp_config_reload(&c, file, NULL, flags, 1, tell, &t, &err)) fail_msg("%s", err.msg);
+	assert_string_equal(t.text, "slots: 2 -> 3 (start)\nrequest.files_max: 9 -> 256\n");
+	assert_int_equal(now->bounds.files, 9);
+	const struct sp_config *newest = sp_config_hold(now);
+	assert_int_equal(newest->bounds.files, 256);
+	sp_config_drop(newest);
+	sp_config_drop(now);
+	sp_config_fini(&c);
+	unlink(file);
+}
+
+static void reload_refuses_as_a_whole(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+	        {"request.files_max: 9\nslotz: 1\n", "did you mean slots?"},
+	        {"request.files_max: 9\nslots: 65\n", "between 0 and 64"},
+	        {"request.files_max: 9\nlimits.max.wall_ms: 1s\n", "limits.default.wall_ms is 15s, over limits.max.wall_ms, which is 1s"},
+	        {"request.files_max: 9\nlease.renew: 10s\n", "over half of lease.duration"},
+	        {"request.files_max: [\n", "configuration file"},
+	};
+	struct sp_config c;
+	struct told t = {""};
+	struct sp_err err = {0};
+	const char *file = file_with("request.files_max: 8\n");
+
+	if (sp_config_load(&c, file, NULL, NULL, 0, &err)) fail_msg("%s", err.msg);
+	for (size_t i = 0; i < SP_COUNT(rows); i++) {
+		err = (struct sp_err){0};
+		file_with(rows[i].text);
+		assert_int_equal(sp_config_reload(&c, file, NULL, NULL, 0, tell, &t, &err), -1);
+		assert_contains(err.msg, rows[i].message);
+		assert_string_equal(t.text, "");
+		const struct sp_config *now = sp_config_hold(&c);
+		assert_int_equal(now->bounds.files, 8);
+		sp_config_drop(now);
+	}
+	unlink(file);
+	assert_int_equal(sp_config_reload(&c, file, NULL, NULL, 0, tell, &t, &err), -1);
+	sp_config_fini(&c);
+}
+
+struct readers {
+	const struct sp_config *c;
+	atomic_bool end;
+};
+
+static void *hold_and_drop(void *cls)
+{
+	struct readers *r = cls;
+
+	while (!atomic_load(&r->end)) {
+		sp_autoconfig const struct sp_config *now = sp_config_hold(r->c);
+		/* Both are from one file, whichever it was. */
+		if (now->bounds.files != now->bounds.env || strcmp(now->auth_signup, now->bounds.env == 5 ? "open" : "admin") != 0) abort();
+	}
+	return NULL;
+}
+
+static void readers_see_one_file(void **state)
+{
+	struct sp_config c;
+	struct told t = {""};
+	struct sp_err err = {0};
+	pthread_t threads[3];
+	const char *file = file_with("request: {files_max: 4, env_max: 4}\n");
+
+	if (sp_config_load(&c, file, NULL, NULL, 0, &err)) fail_msg("%s", err.msg);
+	struct readers r = {.c = &c};
+	for (size_t i = 0; i < SP_COUNT(threads); i++) assert_int_equal(pthread_create(&threads[i], NULL, hold_and_drop, &r), 0);
+	for (int i = 0; i < 200; i++) {
+		file_with(i % 2 ? "request: {files_max: 4, env_max: 4}\n" : "request: {files_max: 5, env_max: 5}\nauth.signup: open\n");
+		t.text[0] = '\0';
+		if (sp_config_reload(&c, file, NULL, NULL, 0, tell, &t, &err)) fail_msg("%s", err.msg);
+	}
+	atomic_store(&r.end, true);
+	for (size_t i = 0; i < SP_COUNT(threads); i++) pthread_join(threads[i], NULL);
+	sp_config_fini(&c);
+	unlink(file);
+}
+
+static void passwords_in_urls_are_hidden(void **state)
+{
+	static const struct {
+		const char *value, *shown;
+	} rows[] = {
+	        {"postgres://u:p@h/d", "postgres://u:***@h/d"},
+	        {"postgres://u:p:q@r@h/d?x=y@z:1", "postgres://u:***@h/d?x=y@z:1"},
+	        {"postgres://u@h:5432/d", "postgres://u@h:5432/d"},
+	        {"postgres://h:5432/d", "postgres://h:5432/d"},
+	        {"sqlite:/a:b@c", "sqlite:/a:b@c"},
+	        {"amqps://:p@h", "amqps://:***@h"},
+	};
+	for (size_t i = 0; i < SP_COUNT(rows); i++) {
+		struct sp_config c;
+		struct sp_err err = {0};
+		struct sp_setting s = {"store", rows[i].value};
+		if (sp_config_load(&c, "/dev/null", NULL, &s, 1, &err)) fail_msg("%s", err.msg);
+		assert_string_equal(c.store, rows[i].value);
+		assert_row(&c, "store", rows[i].shown, SP_ORIGIN_FLAG);
+		sp_config_fini(&c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,8 +493,13 @@ int main(void)
 	        cmocka_unit_test(accepted_values),
 	        cmocka_unit_test(refused_files),
 	        cmocka_unit_test(environment),
+	        cmocka_unit_test(second_variable),
 	        cmocka_unit_test(names_are_unique),
 	        cmocka_unit_test(places),
+	        cmocka_unit_test(reload_takes_what_it_can),
+	        cmocka_unit_test(reload_refuses_as_a_whole),
+	        cmocka_unit_test(readers_see_one_file),
+	        cmocka_unit_test(passwords_in_urls_are_hidden),
 	};
 	return cmocka_run_group_tests_name("core_config", tests, NULL, NULL);
 }

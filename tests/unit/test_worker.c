@@ -7,13 +7,15 @@
 #include "base/clock.h"
 #include "core/result.h"
 #include "fake_runtime.h"
+#include "metric_value.h"
+#include "store_front.h"
 #include "worker/janitor.h"
 #include "worker/worker.h"
 
 /* ---- a store that fails when told to ---- */
 
-struct front {
-	struct sp_store super;
+static struct {
+	struct store_front f;
 	struct sp_store *real;
 	pthread_mutex_t lock;
 	/* under the lock */
@@ -21,102 +23,64 @@ struct front {
 	enum sp_code code; /* with this */
 	struct sp_id cancel, lose, old; /* the next renewal says so; a claim of `old` says that a lease ran out before */
 	bool has_cancel, has_lose, has_old;
-	int renewals, finishes;
-};
+	bool cancel_at_claim; /* whatever is claimed is canceled before the worker hears of its claim */
+	int renewals, finishes, claims;
+} front;
 
-static struct front *front_of(struct sp_store *s) { return (struct front *)s; }
-
-static bool fails(struct front *f, int *count, struct sp_err *err)
+static int before(struct store_front *f, const char *op, struct sp_err *err)
 {
-	pthread_mutex_lock(&f->lock);
-	bool yes = *count > 0;
-	if (yes) (*count)--;
-	enum sp_code code = f->code;
-	pthread_mutex_unlock(&f->lock);
-	if (yes) sp_fail(err, code, 0, "the test wants this call to fail");
-	return yes;
+	static const struct {
+		const char *op;
+		int *count;
+	} fails[] = {{"claim", &front.claim_fails}, {"finish", &front.finish_fails}, {"renew", &front.renew_fails},
+	        {"release", &front.release_fails}};
+	bool yes = false;
+
+	pthread_mutex_lock(&front.lock);
+	front.finishes += strcmp(op, "finish") == 0;
+	front.claims += strcmp(op, "claim") == 0;
+	for (size_t i = 0; i < SP_COUNT(fails); i++) {
+		if (strcmp(op, fails[i].op) != 0 || *fails[i].count == 0) continue;
+		(*fails[i].count)--;
+		yes = true;
+	}
+	enum sp_code code = front.code;
+	pthread_mutex_unlock(&front.lock);
+	return yes ? sp_fail(err, code, 0, "the test wants this call to fail") : 0;
 }
 
-static int front_create(struct sp_store *s, const struct sp_new_evaluation *in, struct sp_evaluation *out, struct sp_err *err)
-{
-	return sp_store_create(front_of(s)->real, in, out, err);
-}
+static void request_cancel(const struct sp_id *id);
 
 static int front_claim(
         struct sp_store *s, const struct sp_claim_request *in, enum sp_claim_outcome *outcome, struct sp_stored *out, struct sp_err *err)
 {
-	struct front *f = front_of(s);
-
-	if (fails(f, &f->claim_fails, err)) return -1;
-	int rc = sp_store_claim(f->real, in, outcome, out, err);
-	pthread_mutex_lock(&f->lock);
-	if (rc == 0 && f->has_old && sp_id_equal(&f->old, &in->id)) out->row.lost = 1;
-	pthread_mutex_unlock(&f->lock);
+	if (before(&front.f, "claim", err) != 0) return -1;
+	int rc = sp_store_claim(front.real, in, outcome, out, err);
+	pthread_mutex_lock(&front.lock);
+	if (rc == 0 && front.has_old && sp_id_equal(&front.old, &in->id)) out->row.lost = 1;
+	bool cancel = rc == 0 && *outcome == SP_CLAIM_MINE && front.cancel_at_claim;
+	pthread_mutex_unlock(&front.lock);
+	if (cancel) {
+		request_cancel(&in->id);
+		usleep(50000); /* time for the watcher to look in vain */
+	}
 	return rc;
-}
-
-static int front_release(struct sp_store *s, const struct sp_id *id, int64_t claim_no, bool *applied, struct sp_err *err)
-{
-	struct front *f = front_of(s);
-
-	return fails(f, &f->release_fails, err) ? -1 : sp_store_release(f->real, id, claim_no, applied, err);
-}
-
-static int front_finish(struct sp_store *s, const struct sp_finish *in, bool *applied, struct sp_err *err)
-{
-	struct front *f = front_of(s);
-
-	pthread_mutex_lock(&f->lock);
-	f->finishes++;
-	pthread_mutex_unlock(&f->lock);
-	return fails(f, &f->finish_fails, err) ? -1 : sp_store_finish(f->real, in, applied, err);
 }
 
 static int front_renew(
         struct sp_store *s, const char *evaluator_id, int64_t lease_ms, struct sp_lease *leases, size_t n, struct sp_err *err)
 {
-	struct front *f = front_of(s);
-
-	if (fails(f, &f->renew_fails, err)) return -1;
-	int rc = sp_store_renew(f->real, evaluator_id, lease_ms, leases, n, err);
-	pthread_mutex_lock(&f->lock);
-	f->renewals++;
+	if (before(&front.f, "renew", err) != 0) return -1;
+	int rc = sp_store_renew(front.real, evaluator_id, lease_ms, leases, n, err);
+	pthread_mutex_lock(&front.lock);
+	front.renewals++;
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		if (f->has_cancel && sp_id_equal(&f->cancel, &leases[i].id)) leases[i].cancel = true;
-		if (f->has_lose && sp_id_equal(&f->lose, &leases[i].id)) leases[i].lost = true;
+		if (front.has_cancel && sp_id_equal(&front.cancel, &leases[i].id)) leases[i].cancel = true;
+		if (front.has_lose && sp_id_equal(&front.lose, &leases[i].id)) leases[i].lost = true;
 	}
-	pthread_mutex_unlock(&f->lock);
+	pthread_mutex_unlock(&front.lock);
 	return rc;
 }
-
-static int front_get(struct sp_store *s, const struct sp_id *id, bool with_data, struct sp_stored *out, struct sp_err *err)
-{
-	return sp_store_get(front_of(s)->real, id, with_data, out, err);
-}
-
-static int front_scan(
-        struct sp_store *s, enum sp_scan what, const struct sp_id *after, struct sp_scan_item *items, size_t max, struct sp_err *err)
-{
-	return sp_store_scan(front_of(s)->real, what, after, items, max, err);
-}
-
-static int front_sweep(struct sp_store *s, const struct sp_id *ids, size_t n, bool *terminal, struct sp_err *err)
-{
-	return sp_store_sweep(front_of(s)->real, ids, n, terminal, err);
-}
-
-static void front_close(struct sp_store *s) { sp_store_close(front_of(s)->real); }
-
-static const struct sp_store_ops front_ops = {.name = "front",
-        .create = front_create,
-        .claim = front_claim,
-        .release = front_release,
-        .finish = front_finish,
-        .renew = front_renew,
-        .get = front_get,
-        .scan = front_scan,
-        .sweep = front_sweep,
-        .close = front_close};
 
 /* ---- the bench ---- */
 
@@ -124,7 +88,6 @@ enum { LANG, COMP, MISSING, OLD, LANGUAGES };
 static struct sp_config cfg;
 static struct sp_language langs[LANGUAGES];
 static struct sp_languages registry = {.list = langs, .n = LANGUAGES};
-static struct front front;
 static struct fake_runtime fake;
 static struct sp_broker *broker;
 static struct sp_worker *worker;
@@ -180,10 +143,14 @@ static int bench(void **state)
 	load_defaults(&cfg);
 	cfg.lease_renew_ms = 20;
 	cfg.janitor_ms = 20;
-	front = (struct front){.super.ops = &front_ops, .code = SP_E_UNAVAILABLE};
+	memset(&front, 0, sizeof(front));
+	front.code = SP_E_UNAVAILABLE;
 	pthread_mutex_init(&front.lock, NULL);
 	front.real = sp_store_open("sqlite::memory:", &err);
 	if (!front.real) fail_msg("%s", err.msg);
+	store_front_init(&front.f, front.real, before);
+	front.f.ops.claim = front_claim;
+	front.f.ops.renew = front_renew;
 	broker = sp_broker_open("embedded", &bo, &err);
 	if (!broker) fail_msg("%s", err.msg);
 	sp_broker_set_on_reply(broker, on_reply, NULL);
@@ -198,7 +165,7 @@ static void start_worker(void)
 {
 	struct sp_err err = {0};
 	struct sp_worker_parts parts = {
-	        .config = &cfg, .languages = &registry, .store = &front.super, .broker = broker, .runtime = &fake.super};
+	        .config = &cfg, .languages = &registry, .store = &front.f.super, .broker = broker, .runtime = &fake.super};
 
 	worker = sp_worker_start(&parts, &err);
 	if (!worker) fail_msg("%s", err.msg);
@@ -208,7 +175,7 @@ static void start_janitor(void)
 {
 	struct sp_err err = {0};
 
-	janitor = sp_janitor_start(&cfg, &front.super, broker, &err);
+	janitor = sp_janitor_start(&cfg, &front.f.super, broker, &err);
 	if (!janitor) fail_msg("%s", err.msg);
 }
 
@@ -233,22 +200,38 @@ static int bench_down(void **state)
 
 /* ---- rows ---- */
 
-static struct sp_id create_as(int language, const char *program, enum sp_class class_)
+static void store_row(const struct sp_new_evaluation *in)
+{
+	enum sp_create_outcome outcome = SP_CREATE_NO_USER;
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	if (sp_store_create(front.real, in, &outcome, &row, &err)) fail_msg("%s", err.msg);
+	assert_int_equal(outcome, SP_CREATE_NEW);
+}
+
+/* more: what is not filled in here. */
+static struct sp_id create_with(int language, const char *program, struct sp_new_evaluation more)
 {
 	struct sp_request r;
 	struct sp_problems ps = {.n = 0};
-	struct sp_err err = {0};
-	struct sp_evaluation row;
 	json_t *body = json_pack("{s:s, s:[s], s:{s:s}, s:s}", "code", program, "args", "arg", "env", "NAME", "value", "stdin", "input");
 	size_t n;
 
 	assert_true(sp_request_parse(body, &langs[language], &cfg, &r, &ps));
 	sp_autofree char *form = sp_request_encode(&r, &n);
-	struct sp_new_evaluation in = {.id = sp_id_new(), .language = langs[language].id, .class_ = class_, .request = {.p = form, .n = n}};
-	if (sp_store_create(front.real, &in, &row, &err)) fail_msg("%s", err.msg);
+	more.id = sp_id_new();
+	more.language = langs[language].id;
+	more.request = (struct sp_bytes){.p = form, .n = n};
+	store_row(&more);
 	sp_request_fini(&r);
 	json_decref(body);
-	return in.id;
+	return more.id;
+}
+
+static struct sp_id create_as(int language, const char *program, enum sp_class class_)
+{
+	return create_with(language, program, (struct sp_new_evaluation){.class_ = class_});
 }
 
 static struct sp_id create(const char *program) { return create_as(LANG, program, SP_CLASS_INTERACTIVE); }
@@ -397,8 +380,6 @@ static void takes_nothing_without_a_healthy_slot(void **state)
 
 static void languages_that_cannot_run(void **state)
 {
-	struct sp_err err = {0};
-	struct sp_evaluation row;
 	struct sp_new_evaluation in = {.id = sp_id_new(), .language = "cobol", .request = {.p = word("{}"), .n = 2}};
 
 	start_worker();
@@ -408,14 +389,14 @@ static void languages_that_cannot_run(void **state)
 	assert_text(&missing, "verdict", "internal_error");
 	assert_text(&missing, "output", NULL);
 	assert_reason(&missing, "language_unavailable", "Lang is not available on this evaluator: ", false);
-	if (sp_store_create(front.real, &in, &row, &err)) fail_msg("%s", err.msg);
+	store_row(&in);
 	publish(&in.id);
 	await_status(&in.id, SP_STATUS_FAILED);
 	assert_reason(&in.id, "language_unavailable", "cobol", false);
 	/* A row whose request is no stored form of ours. */
 	in.id = sp_id_new();
 	in.language = "lang";
-	if (sp_store_create(front.real, &in, &row, &err)) fail_msg("%s", err.msg);
+	store_row(&in);
 	publish(&in.id);
 	await_status(&in.id, SP_STATUS_FAILED);
 	assert_reason(&in.id, "internal_error", "stored request", false);
@@ -582,6 +563,58 @@ static void cancels_what_runs(void **state)
 	await_status(&id, SP_STATUS_FINISHED);
 }
 
+/* As the API does it. */
+static void request_cancel(const struct sp_id *id)
+{
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	if (sp_store_cancel(front.real, id, SP_CANCEL_REQUESTED, &row, &err)) fail_msg("%s", err.msg);
+	assert_true(row.cancel_requested);
+	sp_worker_look(worker);
+}
+
+static void cancels_at_once_when_told_to_look(void **state)
+{
+	cfg.lease_renew_ms = 3600000; /* nothing comes of waiting */
+	start_worker();
+	struct sp_id id = submit("hang"), other = submit("hold");
+	fake_await(&fake, &fake.hanging, 1);
+	fake_await(&fake, &fake.holding, 1);
+	request_cancel(&id);
+	await_status(&id, SP_STATUS_CANCELED);
+	assert_reason(&id, "canceled", "canceled on request", false);
+	assert_int_equal(row_of(&other).status, SP_STATUS_EVALUATING);
+	fake_release(&fake, 1);
+	await_status(&other, SP_STATUS_FINISHED);
+}
+
+static void a_look_sees_what_is_being_claimed(void **state)
+{
+	cfg.lease_renew_ms = 3600000;
+	front.cancel_at_claim = true;
+	start_worker();
+	struct sp_id id = submit("hang");
+	await_status(&id, SP_STATUS_CANCELED);
+}
+
+static void erased_while_it_runs(void **state)
+{
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	cfg.lease_renew_ms = 3600000;
+	start_worker();
+	struct sp_id id = submit("hang");
+	fake_await(&fake, &fake.hanging, 1);
+	if (sp_store_erase(front.real, &id, &row, &err)) fail_msg("%s", err.msg);
+	sp_worker_look(worker);
+	await_counter(offsetof(struct sp_worker_stats, lost), 1);
+	assert_int_equal(get_int(&front.finishes), 0);
+	id = submit("print x");
+	await_status(&id, SP_STATUS_FINISHED);
+}
+
 static void discards_what_was_lost(void **state)
 {
 	start_worker();
@@ -662,6 +695,151 @@ static void runs_alone_after_a_loss(void **state)
 	await_status(&killer, SP_STATUS_FINISHED);
 	await_status(&last, SP_STATUS_FINISHED);
 	fake_await(&fake, &fake.most, 1);
+}
+
+/* ---- what may be begun once only ---- */
+
+static void never_begun_twice(void **state)
+{
+	const struct sp_new_evaluation once = {.max_runs = 1}, twice = {.max_runs = 2};
+
+	start_worker();
+	struct sp_id lost = create_with(LANG, "lose 1", once);
+	publish(&lost);
+	await_status(&lost, SP_STATUS_FAILED);
+	assert_reason(&lost, "evaluator_lost", "it may be begun 1 time (max_runs)", true);
+	fake_await(&fake, &fake.programs, 1);
+	/* Also not by the slot itself. */
+	struct sp_id interrupted = create_with(LANG, "spurious 2", once);
+	publish(&interrupted);
+	await_status(&interrupted, SP_STATUS_FAILED);
+	assert_reason(&interrupted, "evaluator_lost", "it may be begun 1 time (max_runs)", true);
+	fake_await(&fake, &fake.programs, 2);
+	struct sp_id again = create_with(LANG, "lose 3", twice); /* lost and interrupted once before: this is the third time */
+	publish(&again);
+	await_status(&again, SP_STATUS_FINISHED);
+	fake_await(&fake, &fake.programs, 4);
+}
+
+static void what_had_begun_is_noted(void **state)
+{
+	struct sp_id waits = create_with(LANG, "print x", (struct sp_new_evaluation){.max_runs = 1});
+
+	start_worker();
+	struct sp_id runs = create_with(LANG, "hang", (struct sp_new_evaluation){.max_runs = 1});
+	publish(&runs);
+	fake_await(&fake, &fake.hanging, 1);
+	/* Waits until it can be alone: claimed, and not begun. */
+	mark(&front.old, &front.has_old, &waits);
+	publish(&waits);
+	await_status(&waits, SP_STATUS_EVALUATING);
+	drain(0);
+	assert_int_equal(row_of(&runs).status, SP_STATUS_CREATED);
+	assert_int_equal(row_of(&runs).begun, 1);
+	assert_int_equal(row_of(&waits).status, SP_STATUS_CREATED);
+	assert_int_equal(row_of(&waits).begun, 0);
+}
+
+/* ---- bounds of a key ---- */
+
+/* A user with a key; *user outlives what is made with it. */
+static const char *make_key(struct sp_id *user)
+{
+	static int n;
+	static char ids[8][SP_KEY_ID_LEN];
+	char email[32], *id = ids[++n % 8];
+	struct sp_new_key key = {.id = id};
+	struct sp_new_user in = {.id = sp_id_new(), .email = email, .key = &key};
+	struct sp_user made;
+	struct sp_err err = {0};
+
+	snprintf(id, SP_KEY_ID_LEN, "%016d", n);
+	snprintf(email, sizeof(email), "%d@example.org", n);
+	if (sp_store_user_add(front.real, &in, &made, &err)) fail_msg("%s", err.msg);
+	*user = made.id;
+	return id;
+}
+
+static void a_key_runs_no_more_than_it_may(void **state)
+{
+	struct sp_id user, other, ids[6];
+	const char *key = make_key(&user), *other_key = make_key(&other);
+
+	start_worker();
+	for (size_t i = 0; i < SP_COUNT(ids); i++) {
+		ids[i] = create_with(LANG, "hold",
+		        (struct sp_new_evaluation){.user_id = &user, .key_id = key, .max_running = 1, .class_ = SP_CLASS_BULK});
+		publish(&ids[i]);
+	}
+	fake_await(&fake, &fake.holding, 1);
+	/* The other slot has looked at all of them, and is free for others. */
+	struct sp_id theirs =
+	        create_with(LANG, "print y", (struct sp_new_evaluation){.user_id = &other, .key_id = other_key, .max_running = 1});
+	publish(&theirs);
+	await_status(&theirs, SP_STATUS_FINISHED);
+	struct sp_id open = submit("print x");
+	await_status(&open, SP_STATUS_FINISHED);
+	fake_await(&fake, &fake.holding, 1);
+	/* Each that ends brings the next, without a janitor. */
+	for (size_t i = 0; i < SP_COUNT(ids); i++) {
+		fake_await(&fake, &fake.holding, 1);
+		int ended = 0;
+		for (size_t k = 0; k < SP_COUNT(ids); k++) ended += row_of(&ids[k]).status == SP_STATUS_FINISHED;
+		assert_int_equal(ended, i);
+		fake_release(&fake, 1);
+		for (int n = 0; ended == (int)i; n++) {
+			ended = 0;
+			for (size_t k = 0; k < SP_COUNT(ids); k++) ended += row_of(&ids[k]).status == SP_STATUS_FINISHED;
+			assert_true(n < 6000);
+			usleep(5000);
+		}
+	}
+	for (size_t i = 0; i < SP_COUNT(ids); i++) assert_int_equal(row_of(&ids[i]).claim_no, 1);
+	/* Nobody has asked again and again. */
+	pthread_mutex_lock(&front.lock);
+	int claims = front.claims;
+	pthread_mutex_unlock(&front.lock);
+	assert_true(claims <= 3 * (int)SP_COUNT(ids) + 2);
+}
+
+static void a_key_uses_what_it_may(void **state)
+{
+	struct sp_id user, ids[8];
+	const char *key = make_key(&user);
+
+	start_worker();
+	for (size_t i = 0; i < SP_COUNT(ids); i++) {
+		ids[i] = create_with(LANG, "hold", (struct sp_new_evaluation){.user_id = &user, .key_id = key, .max_running = 2});
+		publish(&ids[i]);
+	}
+	/* Two end at the same moment, and two begin. */
+	for (size_t i = 0; i < SP_COUNT(ids); i += 2) {
+		fake_await(&fake, &fake.holding, 2);
+		fake_release(&fake, 2);
+		if (i + 2 < SP_COUNT(ids)) fake_await(&fake, &fake.programs, (int)i + 4);
+	}
+	for (size_t i = 0; i < SP_COUNT(ids); i++) await_status(&ids[i], SP_STATUS_FINISHED);
+}
+
+static void what_is_erased_makes_room(void **state)
+{
+	struct sp_id user;
+	const char *key = make_key(&user);
+	const struct sp_new_evaluation limited = {.user_id = &user, .key_id = key, .max_running = 1};
+	struct sp_evaluation row;
+	struct sp_err err = {0};
+
+	start_worker();
+	struct sp_id first = create_with(LANG, "hang", limited), second = create_with(LANG, "print x", limited);
+	publish(&first);
+	fake_await(&fake, &fake.hanging, 1);
+	publish(&second);
+	struct sp_id open = submit("print x"); /* the other slot is through with it */
+	await_status(&open, SP_STATUS_FINISHED);
+	assert_int_equal(row_of(&second).status, SP_STATUS_CREATED);
+	if (sp_store_erase(front.real, &first, &row, &err)) fail_msg("%s", err.msg);
+	sp_worker_look(worker);
+	await_status(&second, SP_STATUS_FINISHED);
 }
 
 /* ---- a store that is away ---- */
@@ -825,7 +1003,168 @@ static void janitor_finds_dead_evaluators(void **state)
 	assert_int_equal(row_of(&id).lost, 1);
 }
 
+/* Many of what nobody waits for do not stand before what somebody waits for. */
+static void janitor_publishes_interactive_first(void **state)
+{
+	const struct sp_new_evaluation row = {.language = "lang", .class_ = SP_CLASS_BULK, .request = {.p = word("{}"), .n = 2}};
+	size_t depth[SP_CLASSES];
+	bool over;
+
+	for (int i = 0; i < 1200; i++) {
+		struct sp_new_evaluation in = row;
+		in.id = sp_id_new();
+		store_row(&in);
+	}
+	for (int i = 0; i < 3; i++) create("print x");
+	start_janitor();
+	sp_broker_depth(broker, depth, &over);
+	assert_int_equal(depth[SP_CLASS_INTERACTIVE], 3);
+	assert_int_equal(depth[SP_CLASS_BULK], 16);
+}
+
+/* Also while the queues are not empty, which is when nothing else that waits is looked for. */
+static void janitor_finds_keys_that_may_run_more(void **state)
+{
+	struct sp_id user;
+	const char *key = make_key(&user);
+	size_t depth[SP_CLASSES];
+	bool over;
+
+	start_janitor();
+	struct sp_id queued = create("print x"),
+	             limited = create_with(LANG, "print x", (struct sp_new_evaluation){.user_id = &user, .key_id = key, .max_running = 1});
+	publish(&queued);
+	for (int i = 0; i < 6000; i++) {
+		sp_broker_depth(broker, depth, &over);
+		if (depth[SP_CLASS_INTERACTIVE] == 2) break;
+		usleep(5000);
+	}
+	assert_int_equal(depth[SP_CLASS_INTERACTIVE], 2);
+	start_worker();
+	await_status(&limited, SP_STATUS_FINISHED);
+}
+
+static bool exists(const struct sp_id *id)
+{
+	struct sp_stored s;
+	struct sp_err err = {0};
+
+	if (sp_store_get(front.real, id, false, &s, &err) == 0) return true;
+	if (err.code != SP_E_NOT_FOUND) fail_msg("%s", err.msg);
+	return false;
+}
+
+static void janitor_forgets_what_is_old(void **state)
+{
+	cfg.retention_rows_ms = cfg.retention_data_ms = cfg.idempotency_keep_ms = 40;
+	struct sp_id waits = create("hold"), ended;
+
+	start_worker();
+	start_janitor();
+	fake_await(&fake, &fake.holding, 1);
+	ended = submit("print x");
+	for (int i = 0; i < 6000 && exists(&ended); i++) usleep(5000);
+	assert_false(exists(&ended));
+	/* What has not ended is not old, however long it takes. */
+	assert_int_equal(row_of(&waits).status, SP_STATUS_EVALUATING);
+	fake_release(&fake, 1);
+	for (int i = 0; i < 6000 && exists(&waits); i++) usleep(5000);
+	assert_false(exists(&waits));
+}
+
 /* ---- all at once ---- */
+
+/* ---- counts, which are the process's: differences ---- */
+
+#define ENDED(status, verdict) "serapis_evaluations_total{language=\"lang\",status=\"" status "\",verdict=\"" verdict "\"}"
+
+static void counts_ends_once(void **state)
+{
+	static const char *const samples[] = {ENDED("finished", "ok"), ENDED("finished", "nonzero_exit"), ENDED("failed", "internal_error"),
+	        ENDED("canceled", "none"), "serapis_stage_duration_seconds_count{stage=\"run\",language=\"lang\"}",
+	        "serapis_stage_duration_seconds_count{stage=\"queue\",language=\"lang\"}",
+	        "serapis_starts_total{language=\"lang\",kind=\"cold\",why=\"no_warm_start\"}", "serapis_leases_lost_total"};
+	const double wanted[SP_COUNT(samples)] = {2, 1, 0, 1, 4, 4, 4, 0};
+	double before[SP_COUNT(samples)];
+
+	for (size_t i = 0; i < SP_COUNT(samples); i++) before[i] = metric_value(samples[i]);
+	start_worker();
+	struct sp_id a = submit("print x"), b = submit("exit 3"), c = submit("print y"), d = submit("hang");
+	await_status(&a, SP_STATUS_FINISHED);
+	await_status(&b, SP_STATUS_FINISHED);
+	await_status(&c, SP_STATUS_FINISHED);
+	/* A second delivery of one that has ended changes nothing. */
+	publish(&a);
+	await_replies(4);
+	fake_await(&fake, &fake.hanging, 1);
+	mark(&front.cancel, &front.has_cancel, &d);
+	await_replies(5);
+	for (size_t i = 0; i < SP_COUNT(samples); i++) {
+		double got = metric_value(samples[i]) - before[i];
+		if (got != wanted[i]) fail_msg("%s: %g, wanted %g", samples[i], got, wanted[i]);
+	}
+}
+
+static void counts_what_was_lost(void **state)
+{
+	const char *lost = "serapis_leases_lost_total", *ended = ENDED("finished", "ok");
+	double before = metric_value(lost), ended_before = metric_value(ended);
+
+	start_worker();
+	struct sp_id id = submit("hang");
+	fake_await(&fake, &fake.hanging, 1);
+	mark(&front.lose, &front.has_lose, &id);
+	await_counter(offsetof(struct sp_worker_stats, lost), 1);
+	for (int i = 0; i < 6000 && metric_value(lost) == before; i++) usleep(5000);
+	assert_true(metric_value(lost) == before + 1);
+	assert_true(metric_value(ended) == ended_before);
+}
+
+/* The store ends it within the claim: nothing has run, and it is counted all the same. */
+static void counts_what_is_given_up(void **state)
+{
+	const char *failed = ENDED("failed", "internal_error"),
+	           *run = "serapis_stage_duration_seconds_count{stage=\"run\",language=\"lang\"}";
+	double before = metric_value(failed), run_before = metric_value(run);
+	struct sp_id id = create("print x");
+	struct sp_claim_request c = {.id = id, .evaluator_id = "dead", .lease_ms = 1, .max_lost = 1};
+	enum sp_claim_outcome outcome;
+	struct sp_stored s = {0};
+	struct sp_err err = {0};
+
+	if (sp_store_claim(front.real, &c, &outcome, &s, &err)) fail_msg("%s", err.msg);
+	assert_int_equal(outcome, SP_CLAIM_MINE);
+	sp_stored_fini(&s);
+	usleep(10000);
+	cfg.max_lost = 1;
+	start_worker();
+	publish(&id);
+	await_replies(1);
+	assert_int_equal(row_of(&id).status, SP_STATUS_FAILED);
+	assert_true(metric_value(failed) == before + 1);
+	assert_true(metric_value(run) == run_before);
+}
+
+static void slots_by_state(void **state)
+{
+	const char *busy = "serapis_slots{state=\"busy\"}", *idle = "serapis_slots{state=\"idle\"}",
+	           *broken = "serapis_slots{state=\"broken\"}";
+	const int n = 2; /* of the fake */
+
+	assert_null(metric_text(busy));
+	start_worker();
+	assert_true(metric_value(busy) == 0 && metric_value(idle) == n && metric_value(broken) == 0);
+	(void)submit("hold");
+	fake_await(&fake, &fake.holding, 1);
+	assert_true(metric_value(busy) == 1 && metric_value(idle) == n - 1);
+	pthread_mutex_lock(&fake.lock);
+	fake.healthy = 1;
+	pthread_mutex_unlock(&fake.lock);
+	assert_true(metric_value(busy) == 1 && metric_value(broken) == n - 1 && metric_value(idle) == 0);
+	fake_release(&fake, 1);
+	drain(60000);
+	assert_null(metric_text(busy));
+}
 
 static void many(void **state)
 {
@@ -862,10 +1201,18 @@ int main(void)
 	        T(second_delivery_of_a_running_one),
 	        T(given_up_by_the_store),
 	        T(cancels_what_runs),
+	        T(cancels_at_once_when_told_to_look),
+	        T(a_look_sees_what_is_being_claimed),
+	        T(erased_while_it_runs),
 	        T(discards_what_was_lost),
 	        T(renewals_go_on_after_a_failure),
 	        T(fenced_off),
 	        T(runs_alone_after_a_loss),
+	        T(never_begun_twice),
+	        T(what_had_begun_is_noted),
+	        T(a_key_runs_no_more_than_it_may),
+	        T(a_key_uses_what_it_may),
+	        T(what_is_erased_makes_room),
 	        T(claims_when_the_store_is_back),
 	        T(keeps_the_result_until_the_store_is_back),
 	        T(says_so_when_the_store_will_not_have_it),
@@ -877,6 +1224,13 @@ int main(void)
 	        T(janitor_finds_what_was_dropped),
 	        T(janitor_finds_later_what_no_queue_knows),
 	        T(janitor_finds_dead_evaluators),
+	        T(janitor_publishes_interactive_first),
+	        T(janitor_finds_keys_that_may_run_more),
+	        T(janitor_forgets_what_is_old),
+	        T(counts_ends_once),
+	        T(counts_what_was_lost),
+	        T(counts_what_is_given_up),
+	        T(slots_by_state),
 	        T(many),
 	};
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);

@@ -4,6 +4,9 @@
  * rule: 4, 12 (memory cgroup)
  * expect: memory_limit
  * limits: memory_bytes=67108864
+ * needs: memory
+ * else: ok
+ * else-open: memory-over-the-limit
  * control: unsafe: a memory bomb
  * core: yes
  */
@@ -13,6 +16,8 @@ int main(void)
 {
 	for (;;) {
 		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (p != MAP_FAILED) memset(p, 1, 1 << 20);
+		if (p == MAP_FAILED) continue;
+		memset(p, 1, 1 << 20);
+		took(1 << 20);
 	}
 }

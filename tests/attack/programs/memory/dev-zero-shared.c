@@ -4,6 +4,9 @@
  * rule: 4
  * expect: memory_limit
  * limits: memory_bytes=67108864
+ * needs: memory
+ * else: ok
+ * else-open: memory-over-the-limit
  * control: unsafe: a memory bomb
  */
 #include "attack.h"
@@ -14,6 +17,8 @@ int main(void)
 	for (int i = 0;; i++) {
 		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, i % 2 && zero >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS,
 		        i % 2 ? zero : -1, 0);
-		if (p != MAP_FAILED) memset(p, 1, 1 << 20);
+		if (p == MAP_FAILED) continue;
+		memset(p, 1, 1 << 20);
+		took(1 << 20);
 	}
 }

@@ -5,6 +5,9 @@
  * expect: memory_limit|cpu_limit|wall_limit
  * says: ^held spare-me EROFS$
  * limits: memory_bytes=67108864 processes=40 wall_ms=8000 cpu_ms=4000
+ * needs: memory
+ * else: signal
+ * else-open: memory-over-the-limit
  * control: unsafe: a memory bomb
  */
 #include "attack.h"
@@ -16,7 +19,9 @@ int main(void)
 		if (fork() == 0)
 			for (;;) {
 				char *p = malloc(65536);
-				if (p) memset(p, 1, 65536);
+				if (!p) continue;
+				memset(p, 1, 65536);
+				took(65536);
 			}
 	/* If the kill takes only children, the main process reports it. */
 	for (int left = 30; left; left--) {

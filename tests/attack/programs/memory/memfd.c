@@ -4,6 +4,9 @@
  * rule: 4 (charged to the run), 34
  * expect: memory_limit
  * limits: memory_bytes=67108864
+ * needs: memory
+ * else: ok
+ * else-open: memory-over-the-limit
  * control: unsafe: a memory bomb
  */
 #include "attack.h"
@@ -19,6 +22,7 @@ int main(void)
 			say("START");
 			for (;;) pause();
 		}
-		for (int i = 0; i < 32; i++) (void)!write(fd, block, sizeof block);
+		for (int i = 0; i < 32; i++)
+			if (write(fd, block, sizeof block) > 0) took(sizeof block);
 	}
 }

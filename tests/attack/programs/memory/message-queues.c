@@ -5,6 +5,9 @@
  * expect: ok|memory_limit|signal
  * says: ^held mqueue (EMFILE|ENOSPC)$
  * limits: memory_bytes=67108864
+ * needs: memory
+ * else: ok
+ * else-open: memory-over-the-limit
  * control: unsafe: a memory bomb
  */
 #include "attack.h"
@@ -25,8 +28,8 @@ int main(void)
 	for (int i = 0; i < 32000; i++) {
 		int q = msgget(IPC_PRIVATE, 0600);
 		if (q < 0) break;
-		while (msgsnd(q, &m, sizeof m.text, IPC_NOWAIT) == 0) bytes += sizeof m.text;
-		semget(IPC_PRIVATE, 32000, 0600);
+		while (msgsnd(q, &m, sizeof m.text, IPC_NOWAIT) == 0) bytes += sizeof m.text, took(sizeof m.text);
+		if (semget(IPC_PRIVATE, 32000, 0600) >= 0) took(32000 * 64);
 	}
 	say("queued %ld MiB", bytes >> 20);
 	if (bytes > 64 << 20) say("WON queued-over-the-limit");

@@ -4,6 +4,9 @@
  * rule: 4 (kernel memory is charged)
  * expect: memory_limit
  * limits: memory_bytes=33554432
+ * needs: memory
+ * else: ok
+ * else-open: memory-over-the-limit
  * control: unsafe: a memory bomb
  */
 #include "attack.h"
@@ -16,6 +19,6 @@ int main(void)
 		p = mmap(NULL, 1L << 40, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	}
 	volatile char sum = 0;
-	for (long i = 0; i < 1L << 40; i += 2 << 20) sum += p[i]; /* reads: the zero page, but page tables of one's own */
+	for (long i = 0; i < 1L << 40; i += 2 << 20) sum += p[i], took(4096); /* reads: the zero page, but page tables of one's own */
 	return 1;
 }

@@ -3,6 +3,8 @@
 # rule: 4, 39
 # expect: memory_limit|cpu_limit|wall_limit|nonzero_exit
 # limits: memory_bytes=100663296 cpu_ms=3000 wall_ms=9000
+# needs: memory cpu
+# else: signal
 # control: unsafe: a memory bomb
 import signal
 

@@ -5,6 +5,9 @@
  * rule: 4, 11 (what one slot takes must not be everybody's)
  * expect: ok|memory_limit|signal|process_limit|wall_limit
  * limits: memory_bytes=134217728 processes=40 wall_ms=15000 cpu_ms=15000
+ * needs: memory
+ * else: ok
+ * else-open: tcp-buffers-over-the-limit
  * control: unsafe: takes the machine's socket memory
  */
 #include "attack.h"

@@ -4,6 +4,9 @@
  * rule: 4, 24 (one tmpfs, charged to the run)
  * expect: memory_limit
  * limits: memory_bytes=33554432 files_bytes=134217728
+ * needs: memory
+ * else: output_limit
+ * else-says: ^write ENOSPC$
  * control: unsafe: a memory bomb
  * core: yes
  */

@@ -4,6 +4,9 @@
  * rule: 4, 11
  * expect: ok|memory_limit|signal|process_limit|wall_limit
  * limits: memory_bytes=100663296 processes=40 wall_ms=15000 cpu_ms=15000
+ * needs: memory
+ * else: ok
+ * else-open: udp-buffers-over-the-limit
  * control: unsafe: takes the machine's socket memory
  */
 #include "attack.h"

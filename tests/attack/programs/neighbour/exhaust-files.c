@@ -5,6 +5,7 @@
  * expect: ok|memory_limit
  * limits: processes=64 open_files=256
  * beside: neighbour/victim.c
+ * shared: denied-pipe
  * control: unsafe: 16,000 open files
  */
 #include "attack.h"

@@ -5,6 +5,8 @@
  * expect: process_limit
  * limits: processes=64
  * beside: neighbour/victim.c
+ * needs: pids
+ * else: nonzero_exit
  * control: unsafe: a fork bomb
  */
 #include "attack.h"

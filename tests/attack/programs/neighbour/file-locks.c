@@ -5,6 +5,7 @@
  * expect: ok
  * mode: twice
  * open: flock-of-the-other
+ * together: flock-of-the-other
  * control: bare
  * shows: ^WON flock-of-the-other
  */

@@ -6,6 +6,7 @@
  * expect: ok
  * mode: twice
  * open: saw-the-other-run-a-program directory-notification
+ * together: saw-the-other-run-a-program
  * control: bare
  * shows: ^WON saw-the-other
  */

@@ -5,6 +5,9 @@
  * expect: process_limit
  * says: ^refused EAGAIN
  * limits: processes=32 wall_ms=8000
+ * needs: pids
+ * else: nonzero_exit
+ * else-says: ^refused EAGAIN
  * control: unsafe: a fork bomb outside a pids cgroup would stop this machine
  * core: yes
  */

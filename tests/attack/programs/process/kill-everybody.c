@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * wins: the end of the container's init, of the launcher or of others: a lie about how the run ended, or a neighbour's death
- * rule: 38 (init has another uid), design 4.3; pid namespace
+ * rule: 38 (init has another uid), design 4.3; pid namespace. With one id for all the calls succeed, and the kernel drops the signals: nobody inside a pid
+ *       namespace can end its init
  * expect: ok
  * says: ^held init EPERM$
+ * else-says: ^END$
+ * needs: ids
+ * else: ok
+ * else-open: init init-stop init-queue init-pidfd
  * control: none: whoever it could hit bare is this machine
  * core: yes
  */

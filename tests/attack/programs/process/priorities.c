@@ -3,6 +3,9 @@
  * wins: the processor before all others: real-time class, negative nice, the disk's real-time class, and limits raised again
  * rule: 11 (NICE, RTPRIO 0), 34
  * expect: ok
+ * needs: ids
+ * else: ok
+ * else-open: nice-of-init
  * control: none: an unprivileged user cannot either; what is tested is that root at the top of our own line left nothing
  * core: yes
  */

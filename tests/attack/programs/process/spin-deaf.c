@@ -4,6 +4,8 @@
  * rule: 39 (cpu by cgroup accounting, the kill is SIGKILL to init)
  * expect: cpu_limit
  * limits: cpu_ms=600 wall_ms=15000 processes=32
+ * needs: cpu
+ * else: signal
  * control: none: that a deaf thread spins needs no proof
  * core: yes
  */

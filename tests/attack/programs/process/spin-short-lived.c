@@ -3,7 +3,9 @@
  * wins: cpu time that no RLIMIT_CPU sees: each process uses 5 ms and hands over to a new one
  * rule: 39 (the cgroup counts all of them together)
  * expect: cpu_limit
- * limits: cpu_ms=500 wall_ms=15000
+ * limits: cpu_ms=500 wall_ms=4000
+ * needs: cpu
+ * else: wall_limit
  * control: none: RLIMIT_CPU counts a process alone, setrlimit(2)
  */
 #include "attack.h"

@@ -5,6 +5,9 @@
  * expect: process_limit
  * says: ^refused EAGAIN after ([1-9]|[1-5][0-9])$
  * limits: processes=40
+ * needs: pids
+ * else: nonzero_exit
+ * else-says: ^refused EAGAIN after [1-9][0-9]?$
  * control: unsafe: a fork bomb by another name
  */
 #include "attack.h"

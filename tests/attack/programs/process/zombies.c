@@ -5,6 +5,9 @@
  * expect: process_limit
  * says: ^refused EAGAIN
  * limits: processes=32
+ * needs: pids
+ * else: nonzero_exit
+ * else-says: ^refused EAGAIN
  * control: unsafe: fills the table
  */
 #include "attack.h"
