@@ -50,6 +50,11 @@ static void utf8(const char *p, size_t n)
 	FZ_CHECK(sp_utf8_valid(out.data, out.len));
 	if (valid && n) FZ_CHECK(out.len == n && memcmp(out.data, p, n) == 0);
 	sp_buf_fini(&out);
+	sp_autofree char *mended = fz_text(p, n);
+	size_t before = strlen(mended);
+	sp_utf8_mend(mended);
+	FZ_CHECK(sp_utf8_valid(mended, strlen(mended)) && strlen(mended) <= before);
+	if (sp_utf8_valid(p, before)) FZ_CHECK(strlen(mended) == before && memcmp(mended, p, before) == 0);
 	/* A buffer without room is an error, not more than it may hold. */
 	sp_buf_init(&out, n ? n : 1);
 	if (sp_utf8_add_lossy(&out, p, n, NULL) != 0) FZ_CHECK(!valid && out.failed);
