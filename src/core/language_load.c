@@ -21,7 +21,7 @@
 #define LANGUAGES_MAX 256
 #define ID_LEN_MAX 31
 #define WORDS_MAX 64
-#define ENV_MAX 64
+#define ENV_MAX 48 /* with the four that all have and the 200 that request.env_max may allow, no more than the box takes (SP_BOX_ENV_MAX) */
 #define PROCESSES_EXTRA_MAX 1024
 #define MEMORY_MIN_MAX (INT64_C(1) << 40)
 
