@@ -5,6 +5,7 @@ CC ?= gcc
 PORT ?= 8080
 JOBS ?= $(shell nproc)
 PYTHON ?= /usr/bin/python3
+FUZZ_SECONDS ?= 300
 SERAPIS = $(BUILD)/src/cmd/serapis
 
 # The box's tests need root; everything else does not care.
@@ -12,7 +13,7 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 # Compilers and interpreters must not see the caller's odd settings; sudo would drop what the tests need.
 TEST_ENV = env SERAPIS_LONG=$(SERAPIS_LONG) SERAPIS_BUILD=$(abspath $(BUILD)) SERAPIS_SOURCE=$(CURDIR) PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
-.PHONY: all deps build install run check check-fast check-long lint format clean asan tsan clang bench soak vm-check check-rootless box-rootless
+.PHONY: all deps build install run check check-fast check-long lint format clean asan tsan clang fuzz bench soak vm-check check-rootless box-rootless
 all: build
 
 deps: ## install missing Debian packages, saying what and why
@@ -35,13 +36,14 @@ run: ## start everything on embedded defaults and show a Node and a Ruby program
 
 check: build ## all tests that a change must pass (≤ 12 minutes on 2 cores)
 	@scripts/deps.sh test $(if $(filter 1,$(SERAPIS_LONG)),test-long)
-	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract
+	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract --suite fuzz
 	$(SUDO) $(TEST_ENV) meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes 1 --suite box
 	$(SUDO) $(TEST_ENV) $(PYTHON) -m pytest -q -p no:cacheprovider tests/api tests/e2e tests/fault tests/attack tests/soak
 
-check-long: lint asan tsan clang ## everything, with sanitizers, both compilers, long fault runs and the box without root
+check-long: lint asan tsan clang ## everything, with sanitizers, both compilers, fuzzing, long fault runs and the box without root
 	SERAPIS_LONG=1 $(MAKE) check
-	$(MAKE) box-rootless
+	$(MAKE) fuzz
+	$(MAKE) check-rootless
 
 # As a user with no range of ids and no cgroup of his own: what then is enforced is asserted, test by test.
 check-rootless: box-rootless ## the box and all attacks without root: with one id, and with a range of ids
@@ -63,16 +65,22 @@ vm-check: build ## the box and the attacks on cgroup v2 under systemd, in an emu
 asan:
 	@[ -d build-asan ] || meson setup build-asan . -Db_sanitize=address,undefined -Dwerror=true >/dev/null
 	ninja -C build-asan -j $(JOBS)
-	$(SUDO) $(TEST_ENV) meson test -C build-asan --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract -t 5
+	$(SUDO) $(TEST_ENV) meson test -C build-asan --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract --suite fuzz -t 5
 
 tsan:
 	@[ -d build-tsan ] || meson setup build-tsan . -Db_sanitize=thread -Dwerror=true >/dev/null
 	ninja -C build-tsan -j $(JOBS)
-	$(SUDO) $(TEST_ENV) meson test -C build-tsan --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract -t 5
+	$(SUDO) $(TEST_ENV) meson test -C build-tsan --no-rebuild --print-errorlogs --num-processes $(JOBS) --suite unit --suite contract --suite fuzz -t 5
 
 clang:
 	@[ -d build-clang ] || CC=clang meson setup build-clang . -Dwerror=true >/dev/null
 	ninja -C build-clang -j $(JOBS)
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (300), one after the other; TARGET="json yaml": only these
+	@scripts/deps.sh build fuzz
+	@[ -d build-fuzz ] || CC=clang meson setup build-fuzz . --buildtype=debugoptimized -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true >/dev/null
+	ninja -C build-fuzz -j $(JOBS) fuzz
+	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS) $(TARGET)
 
 bench: build ## figures for docs/benchmarks.md; on an otherwise idle machine
 	@scripts/deps.sh bench
@@ -87,4 +95,4 @@ format:
 	@git ls-files -z 'src/*.[ch]' 'tests/*.[ch]' 'bench/*.[ch]' | xargs -0 clang-format -i
 
 clean:
-	rm -rf build build-asan build-tsan build-clang build-vm
+	rm -rf build build-asan build-tsan build-clang build-fuzz build-vm

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, test-long, bench, lint, vm.
+# Installs the Debian packages that are missing, by name, saying what each is for. Groups: build, run, test, test-long, bench, fuzz, lint, vm.
 # usage: scripts/deps.sh GROUP...
 set -euo pipefail
 
@@ -46,6 +46,9 @@ test|procps|/usr/bin/ps|tests look for left-over processes
 test|iproute2|/usr/sbin/ip|tests look at namespaces
 test|uidmap|/usr/bin/newuidmap|attacks on a box without root that has ids for its slots
 bench|bubblewrap|/usr/bin/bwrap|the baseline of cold starts
+fuzz|clang|/usr/bin/clang|compiler of the fuzz targets
+fuzz|libclang-rt-dev||libFuzzer and the sanitizers
+fuzz|llvm|/usr/bin/llvm-symbolizer|names in the reports of the sanitizers
 test-long|default-jdk-headless|/usr/bin/javac|programs of the corpus (300 MB)
 test-long|golang-go|/usr/bin/go|programs of the corpus (400 MB)
 vm|mmdebstrap|/usr/bin/mmdebstrap|builds the Debian of the virtual machine

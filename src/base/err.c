@@ -6,27 +6,6 @@
 
 #include "base/text.h"
 
-/* Messages travel into JSON answers and logs, where text that is not UTF-8 would be refused as a whole; a path from outside or a cut at the
- * end of the buffer may have broken it. One '?' a fault never needs more room than the fault itself. */
-static void make_utf8(char *s)
-{
-	size_t n = strlen(s), to = 0;
-
-	for (size_t at = 0; at < n;) {
-		bool ok;
-		size_t len = sp_utf8_next(s + at, n - at, &ok);
-
-		if (ok) {
-			memmove(s + to, s + at, len);
-			to += len;
-		} else {
-			s[to++] = '?';
-		}
-		at += len;
-	}
-	s[to] = '\0';
-}
-
 static void vformat(char *out, size_t size, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
 
 static void vformat(char *out, size_t size, const char *fmt, va_list ap)
@@ -60,7 +39,9 @@ int sp_fail(struct sp_err *err, enum sp_code code, int errnum, const char *fmt, 
 		append(msg, sizeof(msg), ": ");
 		append(msg, sizeof(msg), text);
 	}
-	make_utf8(msg);
+	/* Messages travel into JSON answers and logs, where text that is not UTF-8 would be refused as a whole; a path from outside or a cut at the
+	 * end of the buffer may have broken it. */
+	sp_utf8_mend(msg);
 
 	err->code = code;
 	err->errnum = errnum;
@@ -80,7 +61,7 @@ int sp_wrap(struct sp_err *err, const char *fmt, ...)
 	va_end(ap);
 	append(msg, sizeof(msg), ": ");
 	append(msg, sizeof(msg), err->msg);
-	make_utf8(msg);
+	sp_utf8_mend(msg);
 
 	/* A callee that failed without a reason is a bug of ours and must not read as success. */
 	if (err->code == SP_OK) err->code = SP_E_INTERNAL;

@@ -81,6 +81,26 @@ int sp_utf8_add_lossy(struct sp_buf *out, const void *p, size_t n, bool *lossy)
 	}
 }
 
+/* One '?' never needs more room than what it stands for. */
+void sp_utf8_mend(char *s)
+{
+	size_t n = strlen(s), to = 0;
+
+	for (size_t at = 0; at < n;) {
+		bool ok;
+		size_t len = sp_utf8_next(s + at, n - at, &ok);
+
+		if (ok) {
+			memmove(s + to, s + at, len);
+			to += len;
+		} else {
+			s[to++] = '?';
+		}
+		at += len;
+	}
+	s[to] = '\0';
+}
+
 /* ---- base64 ---- */
 
 int sp_base64_add(struct sp_buf *out, const void *p, size_t n)

@@ -16,6 +16,9 @@ size_t sp_utf8_next(const void *p, size_t n, bool *ok);
  * is set when any was, and never cleared (start with false); it may be NULL. -1 when out is full. */
 int sp_utf8_add_lossy(struct sp_buf *out, const void *p, size_t n, bool *lossy);
 
+/* Puts one '?' in the place of every maximal ill-formed subpart, in place: for texts that were cut, or that hold what is not known to be UTF-8. */
+void sp_utf8_mend(char *s);
+
 int sp_base64_add(struct sp_buf *out, const void *p, size_t n); /* RFC 4648, with padding, no line breaks */
 /* Strict: padding required, no white space, no trailing bits. Appends to out. -1 when the text is not base64 (out is as before) or
  * out is full (out->failed). */

@@ -143,8 +143,9 @@ static int parse_line(struct sp_policy *p, const char *at, char *line, struct sp
 	if (strcmp(w[0], "ids") == 0) {
 		/* Host root must never be in the range: the whole design rests on ids that own nothing on the host. */
 		if (n != 3 || !parse_u32(w[1], &p->ids_start) || !parse_u32(w[2], &p->ids_count) || p->ids_start < 1000 ||
-		        p->ids_count > UINT32_MAX - 1 - p->ids_start)
-			return sp_fail(err, SP_E_INVALID, 0, "%s: ids are written \"ids START COUNT\", with START at least 1000", at);
+		        (uint64_t)p->ids_start + p->ids_count > UINT32_MAX)
+			return sp_fail(err, SP_E_INVALID, 0,
+			        "%s: ids are written \"ids START COUNT\", with START at least 1000 and all of them below 4294967295", at);
 		return 0;
 	}
 	if (strcmp(w[0], "unsafe_rootless") == 0) {

@@ -35,6 +35,7 @@
 #ifndef SP_BOX_PROTOCOL_H
 #define SP_BOX_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SP_BOX_VERSION 2u
@@ -132,6 +133,9 @@ enum sp_box_done_flags {
 	SP_BOX_DONE_PIDS_HIT = 1u << 3, /* a fork or thread was refused by the cgroup's process limit */
 	SP_BOX_DONE_MEMORY_HIT = 1u << 4 /* usage reached the memory limit (reclaim was needed), whether or not anything was killed */
 };
+
+/* Times and bytes of a DONE are at most this: 104 days in nanoseconds, and more bytes than any machine has. A launcher that says more lies. */
+#define SP_BOX_FIGURE_MAX (UINT64_C(1) << 53)
 
 struct sp_box_done {
 	uint32_t ended; /* enum sp_box_ended: the program's main process; killed with the container counts as signaled */
@@ -247,5 +251,7 @@ int sp_box_send(
 int sp_box_recv(int sock, struct sp_box_msg *msg, int fds[SP_BOX_FDS_MAX]);
 /* 0 if fd is a memfd with F_SEAL_WRITE|GROW|SHRINK|SEAL and 0 < size ≤ max; its size goes to *size. -1 with errno EPROTO otherwise. */
 int sp_box_check_sealed(int fd, uint64_t max, uint64_t *size);
+/* Whether a DONE says what can be: how it ended fits the code, and no figure is over SP_BOX_FIGURE_MAX. */
+bool sp_box_check_done(const struct sp_box_done *d);
 
 #endif

@@ -35,7 +35,8 @@
 static bool ids_taken(unsigned ids)
 {
 	for (unsigned i = 0; i < sp_the_box.nslots; i++)
-		if (sp_the_box.slots[i].ids == ids && sp_the_box.slots[i].state != SP_BOXSLOT_OVER) return true;
+		if (sp_the_box.slots[i].ids == ids && (sp_the_box.slots[i].state != SP_BOXSLOT_OVER || sp_the_box.slots[i].pidfd >= 0))
+			return true;
 	for (unsigned i = 0; i < SP_BOXLOST_MAX; i++)
 		if (sp_the_box.lost[i].pid && sp_the_box.lost[i].ids == ids) return true;
 	return false;
@@ -163,6 +164,7 @@ static void slot_down(struct sp_boxslot *s, const char *why)
 	if (s->owes_ended) sp_boxslot_send_ended(s);
 	for (unsigned i = 0; i < s->nheld && s->state == SP_BOXSLOT_DOWN; i++) sp_boxslot_refuse(s, s->held[i].m.type);
 	sp_boxslot_drop_held(s);
+	s->kill_wanted = false; /* of a step that is refused by now */
 }
 
 void sp_boxslot_start_again(struct sp_boxslot *s)

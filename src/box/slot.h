@@ -42,6 +42,7 @@ struct sp_boxslot {
 	struct sp_boxslot_pending {
 		uint32_t type; /* inner type that the launcher owes an answer to */
 		uint64_t wall_ns, cpu_ns; /* of a STEP or COLLECT */
+		unsigned pipes; /* that its STARTED brings */
 	} pending[SP_BOX_PENDING_MAX];
 	unsigned npending, nheld;
 	struct sp_boxslot_held held[SP_BOX_PENDING_MAX];

@@ -6,6 +6,7 @@
 #include "box/slot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -105,6 +106,38 @@ static void ended(struct sp_boxslot *s, const struct sp_inner_ended *e)
 	sp_boxslot_kill_launcher(s);
 }
 
+/*
+ * The service takes what breaks the protocol for the box's fault, and gives up the whole box for it: so nothing of that kind may get through from a launcher,
+ * which is one slot's. Pipes are told by a call that does not ask their file system, which may be one that the launcher serves.
+ */
+static bool fits_run(const struct sp_boxslot_pending *owed, const int *out, unsigned n)
+{
+	if (n != owed->pipes) return false;
+	for (unsigned i = 0; i < n; i++)
+		if (fcntl(out[i], F_GETPIPE_SZ) < 0) return false;
+	return true;
+}
+
+/* An answer to what is owed, which comes without descriptors. */
+static bool fits(const struct sp_boxslot *s, const struct sp_inner *m, uint32_t owed)
+{
+	switch ((enum sp_inner_type)m->type) {
+	case SP_IN_BEGUN: return owed == SP_IN_BEGIN;
+	case SP_IN_DONE: return sp_boxslot_runs(owed) && s->run >= 0 && sp_box_check_done(&m->u.done.done);
+	case SP_IN_ENDED: return owed == SP_IN_END;
+	case SP_IN_ERROR: return owed && owed != SP_IN_END && m->u.error.code >= SP_BOX_E_REQUEST && m->u.error.code <= SP_BOX_E_HOST;
+	case SP_IN_GO:
+	case SP_IN_BEGIN:
+	case SP_IN_STEP:
+	case SP_IN_END:
+	case SP_IN_COLLECT:
+	case SP_IN_REFUSE:
+	case SP_IN_UP:
+	case SP_IN_STARTED: break;
+	}
+	return false;
+}
+
 /* False: the launcher does not keep to its side, which only a subverted or broken one does not. */
 static bool from_launcher(struct sp_boxslot *s, struct sp_inner *m, int *fds, unsigned *nfds)
 {
@@ -125,30 +158,29 @@ static bool from_launcher(struct sp_boxslot *s, struct sp_inner *m, int *fds, un
 		return true;
 	}
 	if (m->type == SP_IN_STARTED) {
-		unsigned own = 1 + !!m->u.started.has_cpu, most = owed == SP_IN_STEP ? 2 : 1;
-		if (!sp_boxslot_runs(owed) || s->run >= 0 || n < own + 1 || n > own + most) return false;
+		unsigned own = 1 + !!m->u.started.has_cpu;
+		if (!sp_boxslot_runs(owed) || s->run >= 0 || n < own || !fits_run(&s->pending[0], fds + own, n - own)) return false;
 		*nfds = 0;
 		started(s, &m->u.started, fds, n);
 		return true;
 	}
-	if (n || !owed) return false;
+	/* Before anything changes: what is owed by a launcher that is ended for this is answered in its place. */
+	if (n || !fits(s, m, owed)) return false;
 
 	sp_boxslot_shift_pending(s);
 	s->answer_at = s->npending ? sp_mono_ns() + SP_BOXSLOT_ANSWER_NS : SP_NEVER;
 	m->u.error.text[sizeof m->u.error.text - 1] = 0;
 	struct sp_box_msg out = {.type = SP_BOX_ERROR, .u.error = m->u.error};
-	if (m->type == SP_IN_ERROR && owed != SP_IN_END) {
+	if (m->type == SP_IN_ERROR) {
 		sp_boxslot_clear_step(s);
 		sp_boxslot_reply(s, &out, NULL, 0);
-	} else if (m->type == SP_IN_BEGUN && owed == SP_IN_BEGIN) {
+	} else if (m->type == SP_IN_BEGUN) {
 		out = (struct sp_box_msg){.type = SP_BOX_BEGUN};
 		sp_boxslot_reply(s, &out, NULL, 0);
-	} else if (m->type == SP_IN_DONE && sp_boxslot_runs(owed) && s->run >= 0) {
+	} else if (m->type == SP_IN_DONE) {
 		done(s, &m->u.done);
-	} else if (m->type == SP_IN_ENDED && owed == SP_IN_END) {
-		ended(s, &m->u.ended);
 	} else {
-		return false;
+		ended(s, &m->u.ended);
 	}
 	sp_boxslot_release_held(s);
 	return true;

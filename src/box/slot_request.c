@@ -19,12 +19,14 @@ static bool holding(const struct sp_boxslot *s)
 
 static void pass_on(struct sp_boxslot *s, const struct sp_inner *m, int *fds, unsigned nfds)
 {
-	s->pending[s->npending++] = (struct sp_boxslot_pending){m->type, 0, 0};
+	s->pending[s->npending++] = (struct sp_boxslot_pending){.type = m->type};
 	if (m->type == SP_IN_STEP) {
+		s->pending[s->npending - 1].pipes = m->u.step.flags & SP_BOX_STEP_MERGE ? 1 : 2;
 		s->pending[s->npending - 1].wall_ns = m->u.step.wall_ns;
 		s->pending[s->npending - 1].cpu_ns = m->u.step.cpu_ns;
 	}
 	if (m->type == SP_IN_COLLECT) {
+		s->pending[s->npending - 1].pipes = 1;
 		s->pending[s->npending - 1].wall_ns = m->u.collect.wall_ns;
 		s->pending[s->npending - 1].cpu_ns = m->u.collect.cpu_ns;
 	}

@@ -158,3 +158,11 @@ int sp_box_check_sealed(int fd, uint64_t max, uint64_t *size)
 	*size = (uint64_t)st.st_size;
 	return 0;
 }
+
+bool sp_box_check_done(const struct sp_box_done *d)
+{
+	bool exited = d->ended == SP_BOX_EXITED && d->code >= 0 && d->code <= 255;
+	bool signaled = d->ended == SP_BOX_SIGNALED && d->code >= 1 && d->code <= 64;
+	return (exited || signaled) && d->cpu_ns <= SP_BOX_FIGURE_MAX && d->wall_ns <= SP_BOX_FIGURE_MAX &&
+	       d->setup_ns <= SP_BOX_FIGURE_MAX && d->memory_peak <= SP_BOX_FIGURE_MAX;
+}

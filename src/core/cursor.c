@@ -19,10 +19,12 @@ void sp_cursor_text(enum sp_cursor_kind kind, const struct sp_id *next, char out
 
 bool sp_cursor_parse(enum sp_cursor_kind kind, const char *text, struct sp_id *next)
 {
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	unsigned char raw[BYTES];
 	size_t n = 0;
 
-	if (strnlen(text, SP_CURSOR_LEN) != SP_CURSOR_LEN - 1) return false;
+	/* The library takes some bytes above 0x7f for digits (1.0.18): one cursor would have many texts. */
+	if (strnlen(text, SP_CURSOR_LEN) != SP_CURSOR_LEN - 1 || strspn(text, digits) != SP_CURSOR_LEN - 1) return false;
 	if (sodium_base642bin(raw, sizeof(raw), text, SP_CURSOR_LEN - 1, NULL, &n, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
 		return false;
 	if (n != sizeof(raw) || raw[0] != VERSION || raw[1] != (unsigned char)kind) return false;

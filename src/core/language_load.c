@@ -21,7 +21,7 @@
 #define LANGUAGES_MAX 256
 #define ID_LEN_MAX 31
 #define WORDS_MAX 64
-#define ENV_MAX 64
+#define ENV_MAX 48 /* with the four that all have and the 200 that request.env_max may allow, no more than the box takes (SP_BOX_ENV_MAX) */
 #define PACKAGE_LEN_MAX 120
 #define ENDING_LEN_MAX 16
 #define PROCESSES_EXTRA_MAX 1024

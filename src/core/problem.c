@@ -61,7 +61,8 @@ struct sp_problem *sp_problem_add(
 	va_start(ap, fmt);
 	if (vsnprintf(p->message, sizeof(p->message), fmt, ap) < 0) p->message[0] = '\0';
 	va_end(ap);
-	drop_broken_end(p->message);
+	/* Values in the middle of a message are cut to their bounds, too. */
+	sp_utf8_mend(p->message);
 	snprintf(p->field, sizeof(p->field), "%s", field ? field : "");
 	drop_broken_end(p->field);
 	return p;

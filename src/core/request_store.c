@@ -19,6 +19,9 @@
 #include "core/request.h"
 
 #define VERSION 1
+#define LIMIT_MAX \
+	(INT64_C(1) \
+	        << 40) /* no option of the configuration allows more of anything, so that whoever adds to a limit or doubles it has room */
 
 /* ---- writing ---- */
 
@@ -163,7 +166,7 @@ static int get_limits(json_t *o, struct sp_eval_limits *out)
 
 	for (size_t i = 0; i < SP_COUNT(limit_fields); i++) {
 		json_t *v = json_object_get(l, limit_fields[i].name);
-		if (!json_is_integer(v) || json_integer_value(v) < 1) return -1;
+		if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > LIMIT_MAX) return -1;
 		*(int64_t *)(void *)((char *)out + limit_fields[i].offset) = json_integer_value(v);
 	}
 	return 0;

@@ -18,6 +18,14 @@ static bool named(const struct sp_http_field *f, const char *name)
 	return strlen(name) == f->name_len && !strncasecmp(f->name, name, f->name_len);
 }
 
+const char *sp_http_check_method(const char *method)
+{
+	size_t n = 0;
+
+	while (is_token_char((unsigned char)method[n])) n++;
+	return n && !method[n] ? NULL : "the method has a character that is not allowed there";
+}
+
 static const char *check_field(const struct sp_http_field *f)
 {
 	if (f->name_len == 0) return "a header field has no name";

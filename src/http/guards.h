@@ -18,6 +18,9 @@ struct sp_http_framing {
 	int64_t length; /* of a declared body; 0 without one */
 };
 
+/* A method is a token (RFC 9110 section 5.6.2). NULL when all is well, else one sentence for the sender. */
+const char *sp_http_check_method(const char *method);
+
 /* version: "HTTP/1.1". NULL when all is well, else one sentence for the sender about what is wrong. */
 const char *sp_http_check_header(const struct sp_http_field *f, size_t n, const char *version, struct sp_http_framing *out);
 

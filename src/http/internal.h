@@ -75,6 +75,7 @@ struct sp_http_request {
 	bool no_room; /* its answer was replaced by OVERLOADED */
 	bool sent; /* an answer was given to the library or written past it */
 	bool started; /* its handler has run or runs */
+	bool own_timeout; /* its connection has a timeout of its own: loop.c */
 	struct sp_http_request *live_next, **live_at; /* s->live */
 
 	struct sp_http_field extra[20]; /* headers for the answer; owned texts */
@@ -108,6 +109,7 @@ struct sp_http_server {
 	struct sp_workpool *pool, *urgent;
 	int port;
 	bool check_layout;
+	unsigned library_timeout_s; /* of connections; behind all of ours */
 
 	pthread_mutex_t mu; /* all below, and conn and request where they say so. Taken before any lock of the library, never after. */
 	pthread_cond_t cv; /* a request is over, or an on_gone has returned */

@@ -101,12 +101,24 @@ void sp_http_on_completed(void *cls, struct MHD_Connection *mc, void **ctx, enum
 	sp_http_request_unref(r);
 }
 
+/*
+ * The library reads from a resumed connection before it asks us for the answer, and if its client has closed its side by then, it closes the connection instead. But first of all it looks at those
+ * connections that have a timeout of their own, and asks at once: so a connection has one from before it is suspended until it is answered. (0.9.75; the same connection is served, by chance, if it is the oldest one.)
+ */
+static void set_own_timeout(struct sp_http_request *r, bool own)
+{
+	if (r->own_timeout == own) return;
+	r->own_timeout = own;
+	MHD_set_connection_option(r->mc, MHD_CONNECTION_OPTION_TIMEOUT, r->s->library_timeout_s + (own ? 1u : 0u));
+}
+
 /* Gives the answer to the library. */
 static enum MHD_Result send_answer(struct sp_http_request *r)
 {
 	struct sp_http_server *s = r->s;
 	struct sp_http_conn *c = r->conn;
 
+	set_own_timeout(r, false);
 	pthread_mutex_lock(&s->mu);
 	bool late = c->timed_out;
 	sp_http_conn_list_move(c, late ? NULL : &s->sending);
@@ -136,7 +148,8 @@ static enum MHD_Result answer_early(struct sp_http_request *r, bool at_once)
 {
 	const struct sp_http_framing *f = &r->framing;
 
-	if (!at_once && !f->chunked && f->length == 0) return MHD_YES;
+	/* With an expectation the library would say 100 and call again as for a body, when it takes no answer any more, if anything is behind the header. */
+	if (!at_once && !f->chunked && f->length == 0 && !f->expect_continue) return MHD_YES;
 	if (!at_once && !f->chunked && !f->expect_continue && f->length <= SP_HTTP_DISCARD_MAX) {
 		r->discard_body = true;
 		return MHD_YES;
@@ -195,6 +208,7 @@ static const char *examine(struct sp_http_request *r, const char *method, const 
 	keep_fields(r, &c);
 	const char *wrong = NULL;
 	if (r->s->check_layout) wrong = sp_http_check_layout(method, header_size, r->uri_at, r->uri_len, version, c.list, c.n);
+	if (!wrong) wrong = sp_http_check_method(method);
 	if (!wrong) wrong = sp_http_check_header(c.list, c.n, version, &r->framing);
 	return wrong ? wrong : r->target_wrong;
 }
@@ -218,6 +232,9 @@ static enum MHD_Result on_header(struct sp_http_request *r, const char *method, 
 		refuse(r, SP_HTTP_OVERLOADED, 0, r->conn->refused);
 		return answer_early(r, false);
 	}
+	/* The library reads the lines between the chunks more freely than RFC 9112 has it (LF alone, CR in an extension), and shows them to nobody: where such a body ends another program may see differently, so
+	 * nothing that follows it may be taken for a request. */
+	r->close_after = r->framing.chunked;
 	char allowed[128];
 	enum sp_http_match m = strlen(method) < sizeof(r->method) ? sp_http_route_find(s->opt.routes, s->opt.nroutes, method,
 	                                                                    r->target.path, &r->route, &r->params, allowed)
@@ -302,6 +319,7 @@ static enum MHD_Result dispatch(struct sp_http_request *r)
 	r->phase = SP_HTTP_OWNED;
 	atomic_fetch_add(&r->refs, 1);
 	live_add(s, r);
+	set_own_timeout(r, true);
 	/* Under the lock: whoever resumes does so under it, and must find the connection suspended. */
 	MHD_suspend_connection(r->mc);
 	pthread_mutex_unlock(&s->mu);

@@ -77,6 +77,7 @@ static int start_library(struct sp_http_server *s, int fd, struct sp_err *err)
 	        {MHD_OPTION_THREAD_POOL_SIZE, s->opt.loop_threads, NULL},
 	        {MHD_OPTION_END, 0, NULL},
 	};
+	s->library_timeout_s = (unsigned)(slow_ms / 1000 + 2);
 	/* The library takes one thread for a mistake when it is asked for as a pool. */
 	if (s->opt.loop_threads < 2) pool[0] = pool[1];
 	sigset_t all, old;
@@ -85,7 +86,7 @@ static int start_library(struct sp_http_server *s, int fd, struct sp_err *err)
 	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
 	        sp_http_on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_ARRAY, pool, MHD_OPTION_LISTEN_SOCKET, fd,
 	        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(s->opt.connections_max + SP_HTTP_RESERVE), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	        (size_t)SP_HTTP_POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(slow_ms / 1000 + 2), MHD_OPTION_STRICT_FOR_CLIENT, 0,
+	        (size_t)SP_HTTP_POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, s->library_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 0,
 	        MHD_OPTION_URI_LOG_CALLBACK, sp_http_on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, s, MHD_OPTION_NOTIFY_CONNECTION,
 	        sp_http_on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, sp_http_on_completed, s, MHD_OPTION_END);
 	int e = errno;

@@ -3,7 +3,7 @@
  * HTTP server: a façade over libmicrohttpd. Its loop threads read and write sockets and never block; a request whose body is complete is suspended and handed to a pool of work
  * threads, where its route's handler runs and may block. A handler replies, or holds the request and somebody replies later from any thread.
  *
- * Guards (400 and close): duplicate or conflicting Content-Length / Transfer-Encoding, any transfer coding but chunked, missing or repeated Host in HTTP/1.1, NUL or bare CR in a header. A declared length over
+ * A request with a chunked body is the last of its connection. Guards (400 and close): duplicate or conflicting Content-Length / Transfer-Encoding, any transfer coding but chunked, missing or repeated Host in HTTP/1.1, a method that is no token, NUL or bare CR in a header. A declared length over
  * the route's bound is refused before the body (413), also with Expect: 100-continue; an undeclared one as soon as it is passed. 431 for headers over 32 KiB. Whole-request deadline against slow senders (408). Connection limit, in all and by peer.
  */
 #ifndef SP_HTTP_SERVER_H

@@ -157,13 +157,10 @@ static int take_started(struct sp_native_io *io, unsigned nfds, int *fds, struct
 static int take_done(struct sp_native_io *io, const struct sp_box_done *d, struct sp_err *err)
 {
 	struct sp_step_result *out = io->out;
-	bool exited = d->ended == SP_BOX_EXITED && d->code >= 0 && d->code <= 255;
-	bool signaled = d->ended == SP_BOX_SIGNALED && d->code >= 1 && d->code <= 64;
-
-	if (!io->started || (!exited && !signaled) || d->killed_by > SP_BOX_KILLED_SERVICE ||
+	if (!io->started || !sp_box_check_done(d) || d->killed_by > SP_BOX_KILLED_SERVICE ||
 	        (d->killed_by == SP_BOX_KILLED_SERVICE && !io->asked))
 		return sp_native_lose(io->n, io->s, "it broke the protocol (DONE)", err);
-	out->signaled = signaled;
+	out->signaled = d->ended == SP_BOX_SIGNALED;
 	out->code = d->code;
 	switch ((enum sp_box_killer)d->killed_by) {
 	case SP_BOX_KILLED_NOT: out->killed_by = SP_KILLED_NOT; break;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The façade of src/http alone: framing, bounds, held requests, stopping."""
+import contextlib
 import socket
 import threading
 import time
@@ -49,8 +50,10 @@ FRAMING = {
     "TE identity": (raw(H + b"Transfer-Encoding: identity\r\n", CHUNKED), 400, False, OURS),
     "TE twice": (raw(H + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", CHUNKED), 400, False, OURS),
     "TE in HTTP/1.0": (b"POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKED, 400, False, OURS),
-    "TE Chunked (case)": (raw(H + b"Transfer-Encoding: Chunked\r\n", CHUNKED), 200, True, OURS),
-    "chunked+ext+trailer": (raw(H + b"Transfer-Encoding: chunked\r\n", b'3;x=y\r\n{"a\r\n4\r\n":1}\r\n0\r\nT: 1\r\n\r\n'), 200, True, OURS),
+    "TE Chunked (case)": (raw(H + b"Transfer-Encoding: Chunked\r\n", CHUNKED), 200, False, OURS),
+    "chunked+ext+trailer": (raw(H + b"Transfer-Encoding: chunked\r\n", b'3;x=y\r\n{"a\r\n4\r\n":1}\r\n0\r\nT: 1\r\n\r\n'), 200, False, OURS),
+    "LF ends a chunk extension": (raw(H + b"Transfer-Encoding: chunked\r\n", b"7;x\n" + BODY + b"\r\n0\r\n\r\n"), 200, False, OURS),
+    "CR in the method": (b"PO\rST /echo HTTP/1.1\r\n" + H + b"Content-Length: 7\r\n\r\n" + BODY, 400, False, OURS),
     "chunk bad hex": (raw(H + b"Transfer-Encoding: chunked\r\n", b"0x7\r\n" + BODY + b"\r\n0\r\n\r\n"), 400, False, LIBRARY),
     "chunk neg": (raw(H + b"Transfer-Encoding: chunked\r\n", b"-7\r\n" + BODY + b"\r\n0\r\n\r\n"), 400, False, LIBRARY),
     "no Host 1.1": (raw(b"Content-Length: 7\r\n"), 400, False, OURS),
@@ -112,6 +115,8 @@ def test_framing(echo, name):
             if lives:
                 assert w.alive()
             else:
+                # Said, and not only idle for too long.
+                assert b"HTTP/1.0" in data or a.headers["connection"] == "close"
                 assert w.closed()
 
 
@@ -178,6 +183,23 @@ def test_half_close(echo):
         assert w.closed()
 
 
+def test_half_close_beside_older_connections(echo):
+    """The library looks at the oldest connection of a thread before it reads from any, so one that is alone shows nothing."""
+    server = echo()
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            older = stack.enter_context(server.wire())
+            older.send(post())
+            assert older.answer().body == BODY
+        for path in (b"/delay", b"/echo", b"/delay"):
+            for _ in range(4):
+                w = stack.enter_context(server.wire())
+                w.send(post(path))
+                w.half_close()
+                assert w.answer().body == BODY
+                assert w.closed()
+
+
 def test_half_close_while_held(echo):
     """The client is said to be gone (it looks the same), and still gets its answer."""
     server = echo()
@@ -242,6 +264,17 @@ def test_expect_continue(echo):
             w.send(b"POST " + path + b" HTTP/1.1\r\n" + H + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % length)
             assert w.answer().status == status  # and not 100
             assert w.closed()
+
+
+@pytest.mark.parametrize("head, status", [(b"PUT /echo", 405), (b"GET /nowhere", 404)])
+def test_expectation_without_a_body_is_refused_and_answered(echo, head, status):
+    """The answer came only if nothing was behind the header."""
+    server = echo()
+    with server.wire() as w:
+        w.send(head + b" HTTP/1.1\r\n" + H + b"Expect: 100-continue\r\n\r\n" + post())
+        a = w.answer()
+        assert a.status == status and a.headers["connection"] == "close"
+        assert w.closed()
 
 
 def test_too_large_before_the_body(echo):

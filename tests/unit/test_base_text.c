@@ -103,6 +103,19 @@ static void replaces_maximal_subparts(void **state)
 	assert_lossy("x\xe2", 2, "x" R, true);
 }
 
+static void mends_in_place(void **state)
+{
+	char text[] = "plain \xe2\x82\xac \xed\xa0\x80 cut \xf0\x9f\x98";
+
+	sp_utf8_mend(text);
+	assert_string_equal(text, "plain \xe2\x82\xac ??? cut ?");
+	sp_utf8_mend(text);
+	assert_string_equal(text, "plain \xe2\x82\xac ??? cut ?");
+	text[0] = '\0';
+	sp_utf8_mend(text);
+	assert_string_equal(text, "");
+}
+
 static void lossy_accumulates_and_is_bounded(void **state)
 {
 	struct sp_buf b;
@@ -326,6 +339,7 @@ int main(void)
 	        cmocka_unit_test(overlong_forms_are_ill_formed),
 	        cmocka_unit_test(a_fault_is_seen_at_every_offset),
 	        cmocka_unit_test(replaces_maximal_subparts),
+	        cmocka_unit_test(mends_in_place),
 	        cmocka_unit_test(lossy_accumulates_and_is_bounded),
 	        cmocka_unit_test(base64_of_the_rfc),
 	        cmocka_unit_test(base64_there_and_back),

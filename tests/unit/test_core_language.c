@@ -82,6 +82,8 @@ static void loads(void **state)
 	sp_languages_free(ls);
 }
 
+#define SEVEN(p) #p "1: x, " #p "2: x, " #p "3: x, " #p "4: x, " #p "5: x, " #p "6: x, " #p "7: x, "
+
 static void refused(void **state)
 {
 	static const struct {
@@ -129,6 +131,8 @@ static void refused(void **state)
 	        {"id: aa\nname: A\nsource: m\nrun: [a, \"{entry}\"]\nversion: {comand: [a], pattern: \"(x)\"}\n", NULL,
 	                "did you mean \"command\"?"},
 	        {AA "env: [A]\n", NULL, "aa.yaml:6: env: must be {NAME: value}"},
+	        {AA "env: {" SEVEN(A) SEVEN(B) SEVEN(C) SEVEN(D) SEVEN(E) SEVEN(F) SEVEN(G) "}\n", NULL,
+	                "aa.yaml:6: env: has more than 48 names"},
 	        {AA "env: {A: [1]}\n", NULL, "aa.yaml:6: env: the value of A must be text"},
 	        {AA "memory_min: 64MB\n", NULL, "aa.yaml:6: memory_min: must be a size such as 64MiB"},
 	        {AA "memory_min: -1\n", NULL, "aa.yaml:6: memory_min: must be"},

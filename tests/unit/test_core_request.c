@@ -25,7 +25,11 @@ static void accept(const char *body, struct sp_request *r)
 struct refusal {
 	const char *body, *code, *field, *message;
 };
+#define TEN "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
 static const struct refusal refusals[] = {
+        /* What is shown of it ends inside a character; what is said goes on after it. */
+        {"{'files':[{'path':'a','content':''},{'path':'b','content':''}],'entry':'x" TEN TEN TEN TEN TEN TEN TEN TEN "'}", "invalid_field",
+                "/entry", "?\", which is not among files"},
         {"[]", "invalid_field", "", "JSON object"},
         {"{}", "invalid_field", "/code", "code, or files, or both"},
         {"{'files':[]}", "invalid_field", "/code", "code, or files"},

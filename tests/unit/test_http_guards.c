@@ -36,6 +36,15 @@ static void reads_the_framing(void **state)
 	assert_false(f.expect_continue);
 }
 
+static void a_method_is_a_token(void **state)
+{
+	assert_null(sp_http_check_method("GET"));
+	assert_null(sp_http_check_method("m-search!"));
+	static const char *const wrong[] = {"", "GE\rT", "GET\t", "(GET)", "G\xc3\x89T"};
+	for (size_t i = 0; i < SP_COUNT(wrong); i++)
+		assert_string_equal(sp_http_check_method(wrong[i]), "the method has a character that is not allowed there");
+}
+
 static void accepts_hosts(void **state)
 {
 	struct sp_http_framing f;
@@ -156,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(reads_the_framing),
+	        cmocka_unit_test(a_method_is_a_token),
 	        cmocka_unit_test(accepts_hosts),
 	        cmocka_unit_test(refuses),
 	        cmocka_unit_test(refuses_a_nul_that_is_in_a_value),
