@@ -29,6 +29,7 @@ static pid_t fork_ruby(void)
 	int state = 0;
 	made = -1;
 	rb_protect(call_fork, Qnil, &state);
+	if (state) rb_set_errinfo(Qnil); /* or it would be the exit status of every later run */
 	return state ? -1 : made;
 }
 

@@ -203,6 +203,8 @@ VISIBLE void zy_sub(bool keep, pid_t (*fork_with_hooks)(void))
 	if (getpid() < ZY_PID_MIN) die("the master's pid is one that a run can have");
 	if (getenv("ZY_MASTER")) {
 		be_master(fork_with_hooks);
+		/* Until A is gone this is A's child, and so would be what CLONE_PARENT makes: the launcher's wait for it would be ECHILD. */
+		while (getppid() != 1) usleep(200);
 	} else {
 		pid_t p = fork_with_hooks(); /* libc's, not armed yet: from here on one thread */
 		if (p < 0) die("fork");
