@@ -150,6 +150,8 @@ void sp_boxslot_over(struct sp_boxslot *s, const char *why)
 	if (why) dprintf(STDERR_FILENO, "serapis-box: slot %u ends: %s\n", s->index, why);
 	sp_boxslot_kill_launcher(s);
 	s->state = SP_BOXSLOT_OVER;
+	/* Also if there was no launcher to kill: nothing is done any more about a deadline that is over, and the loop would not sleep again. */
+	s->answer_at = s->again_at = SP_NEVER;
 	sp_box_unwatch(&s->chan);
 	sp_boxslot_drop_held(s);
 }

@@ -466,7 +466,7 @@ static bool has_deadline(const struct sp_boxslot *s)
 	case SP_BOXSLOT_UP:
 		if (s->run >= 0) return s->wall_at != SP_NEVER || s->reap_at != SP_NEVER;
 		return s->npending == 0 || s->answer_at != SP_NEVER;
-	case SP_BOXSLOT_OVER: return true;
+	case SP_BOXSLOT_OVER: return s->answer_at == SP_NEVER && s->again_at == SP_NEVER && s->wall_at == SP_NEVER && s->cpu_at == SP_NEVER;
 	}
 	return false;
 }
