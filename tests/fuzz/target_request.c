@@ -122,7 +122,8 @@ static const char *map(int fd, uint64_t max, uint64_t *size)
 static void check_spec(const struct sp_request *r, char *const *tmpl)
 {
 	static struct sp_spec spec;
-	char **argv = sp_language_argv(tmpl, r->entry, (const char *const *)r->args),
+	sp_autofree const char **sources = sp_request_sources(r);
+	char **argv = sp_language_argv(tmpl, sources, (const char *const *)r->args),
 	     **env = sp_language_env(r->language, (const char *const *)r->env);
 	struct sp_step st = {.argv = (const char *const *)argv, .env = (const char *const *)env, .cwd = "/box"};
 	struct sp_err err = {0};

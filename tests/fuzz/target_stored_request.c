@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FZ_CHECK(sp_request_decode(text, len, "comp", fz_languages(), &s, &err) == 0);
 	sp_autofree char *again = sp_request_encode(&s, &again_len);
 	FZ_CHECK(len == again_len && memcmp(text, again, len) == 0);
-	char **argv = sp_language_argv(r.language->run, r.entry, (const char *const *)r.args),
+	sp_autofree const char **sources = sp_request_sources(&r);
+	char **argv = sp_language_argv(r.language->run, sources, (const char *const *)r.args),
 	     **env = sp_language_env(r.language, (const char *const *)r.env);
 	FZ_CHECK(argv[0] && env[0]);
 	sp_argv_free(argv);
