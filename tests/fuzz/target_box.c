@@ -37,6 +37,7 @@
 #define SETTLE_ROUNDS 48
 
 static struct sp_policy policy;
+static struct sp_host_limits limits;
 static struct sp_cgroup_base no_cgroups;
 static struct sp_ids ids;
 static struct sp_box box;
@@ -689,7 +690,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FZ_CHECK(fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0);
 	t.control = pair[1];
 	t.stub = stub[1];
-	box = (struct sp_box){.policy = &policy, .cgroups = &no_cgroups, .ids = &ids, .control = pair[0], .stub = stub[0]};
+	sp_host_read_limits(&limits);
+	box = (struct sp_box){.policy = &policy, .cgroups = &no_cgroups, .ids = &ids, .limits = &limits, .control = pair[0], .stub = stub[0]};
 
 	enum bw_end end = bw_run(&box, script);
 	if (end == BW_SCRIPT) {
