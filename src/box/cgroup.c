@@ -5,8 +5,9 @@
  * serapis-box-<id> is made below the box's own cgroup, so that a limit that somebody has set for the service holds for the runs too. It belongs to the
  * box's root id; what the slots need below it is made without any privilege over the host.
  *
- * Which directories are stale is told by a flock on the memory directory: the stub and the box hold it as long as one of them lives, in whatever pid
- * namespace; a pid in the name could not say so. The parent is locked while a box cleans and makes, so that a directory is never seen before its lock.
+ * Which directories are stale is told by a flock on each: the stub and the box hold it as long as one of them lives, in whatever pid namespace; a pid in
+ * the name could not say so. Each controller's own, since a stub that is killed while it removes leaves some and not others. The memory controller's parent
+ * is locked while a box cleans and makes, so that a directory is never seen before its lock.
  */
 #include "box/cgroup.h"
 
@@ -242,19 +243,16 @@ static void remove_tree(int parent, const char *name, int depth)
 	unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-/* Removes what dead boxes left. A live box's memory directory is locked; one whose lock we get has no owner. */
-static void remove_stale(const struct sp_cgroup_base *b)
+/* Removes what dead boxes left: a live box's directories are locked; one whose lock we get has no owner. */
+static void remove_stale_below(int parent)
 {
-	int copy = openat(b->parent[SP_CG_MEMORY], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int copy = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 	if (!d && copy >= 0) close(copy);
 	for (struct dirent *e; d && (e = readdir(d));) {
 		if (e->d_type != DT_DIR || strncmp(e->d_name, SP_CGROUP_PREFIX, strlen(SP_CGROUP_PREFIX)) != 0) continue;
-		sp_autoclose int fd = openat(b->parent[SP_CG_MEMORY], e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) continue;
-		/* memory last: as long as it exists, an interrupted removal is found again */
-		for (int i = SP_CG_COUNT - 1; i >= 0; i--)
-			if (b->parent[i] >= 0) remove_tree(b->parent[i], e->d_name, DEPTH_MAX);
+		sp_autoclose int fd = openat(parent, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) remove_tree(parent, e->d_name, DEPTH_MAX);
 	}
 	if (d) closedir(d);
 }
@@ -264,11 +262,12 @@ static int make_all(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp_er
 	int n = b->version == 1 ? SP_CG_COUNT : 1;
 	for (int i = 0; i < n; i++) {
 		if (b->parent[i] < 0) continue;
-		if (mkdirat(b->parent[i], b->id, 0755) < 0 && errno != EEXIST) /* EEXIST: two controllers in one hierarchy */
+		bool ours = mkdirat(b->parent[i], b->id, 0755) == 0;
+		if (!ours && errno != EEXIST) /* EEXIST: two controllers in one hierarchy, and locked already */
 			return sp_fail(err, SP_E_UNSUPPORTED, errno, "making a cgroup in %s", b->path[i]);
 		b->dir[i] = openat(b->parent[i], b->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (b->dir[i] < 0) return sp_fail(err, SP_E_IO, errno, "%s/%s", b->path[i], b->id);
-		if (i == SP_CG_MEMORY && flock(b->dir[i], LOCK_EX | LOCK_NB) < 0)
+		if (ours && flock(b->dir[i], LOCK_EX | LOCK_NB) < 0)
 			return sp_fail(err, SP_E_IO, errno, "locking the box's cgroup");
 		if ((b->version == 1 ? sp_cg1_make_box(b, i, uid, gid, err) : sp_cg2_make_box(b, uid, gid, err)) < 0) return -1;
 	}
@@ -288,7 +287,8 @@ int sp_cgroup_delegate(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp
 		if (b->parent[i] < 0) return sp_fail(err, SP_E_UNSUPPORTED, errno, "cgroup directory %s", b->path[i]);
 	}
 	if (flock(b->parent[SP_CG_MEMORY], LOCK_EX) < 0) return sp_fail(err, SP_E_IO, errno, "locking %s", b->path[SP_CG_MEMORY]);
-	remove_stale(b);
+	for (int i = 0; i < SP_CG_COUNT; i++)
+		if (b->parent[i] >= 0) remove_stale_below(b->parent[i]);
 	int rc = b->version == 2 ? sp_cg2_clear_place(b, err) : 0;
 	if (rc == 0) rc = make_all(b, uid, gid, err);
 	flock(b->parent[SP_CG_MEMORY], LOCK_UN);

@@ -55,7 +55,7 @@ def test_page_runs_nothing_inline(server):
     policy = a.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=", a.text)
-    assert set(re.findall(r'(?:src|href)="([^"]*)"', a.text)) - {"/app.js", "/style.css"} == {u for u in re.findall(r'href="(data:[^"]*)"', a.text)}
+    assert set(re.findall(r'(?:src|href)="([^"]*)"', a.text)) - {"/app.js", "/style.css", "/openapi.json"} == {u for u in re.findall(r'href="(data:[^"]*)"', a.text)}
 
 
 def call(server, *headers, path="/v1/languages", method="GET", host="127.0.0.1"):

@@ -177,6 +177,37 @@ static void the_stub_is_killed(void **state)
 	bx_stop(&next);
 }
 
+static void remove_groups(const char *dir)
+{
+	char path[1024];
+	DIR *d = opendir(dir);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.') continue;
+		snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+		remove_groups(path);
+	}
+	if (d) closedir(d);
+	rmdir(dir);
+}
+
+/* Whatever it has removed by then: here all of one controller, and nothing of the others. */
+static void the_stub_is_killed_while_it_removes(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		struct scene s;
+		struct bx next;
+		set_scene(&s);
+		assert_int_equal(kill(s.b.stub, SIGKILL), 0);
+		both_slots_hear_of_it(&s);
+		bx_wait_stub(&s.b);
+		all_gone(&s, false);
+		remove_groups(s.cgroup[i]);
+		bx_start(&next, 1, NULL);
+		all_gone(&s, true);
+		bx_stop(&next);
+	}
+}
+
 /* "never another box's" */
 static void a_new_box_leaves_a_running_one_alone(void **state)
 {
@@ -581,6 +612,7 @@ int main(void)
 	        cmocka_unit_test(the_box_is_killed),
 	        cmocka_unit_test(the_stub_is_terminated),
 	        cmocka_unit_test(the_stub_is_killed),
+	        cmocka_unit_test(the_stub_is_killed_while_it_removes),
 	        cmocka_unit_test(a_new_box_leaves_a_running_one_alone),
 	        cmocka_unit_test(interrupts_are_the_services_business),
 	        cmocka_unit_test(a_launcher_is_killed),
