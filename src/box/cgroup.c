@@ -267,8 +267,7 @@ static int make_all(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp_er
 			return sp_fail(err, SP_E_UNSUPPORTED, errno, "making a cgroup in %s", b->path[i]);
 		b->dir[i] = openat(b->parent[i], b->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (b->dir[i] < 0) return sp_fail(err, SP_E_IO, errno, "%s/%s", b->path[i], b->id);
-		if (ours && flock(b->dir[i], LOCK_EX | LOCK_NB) < 0)
-			return sp_fail(err, SP_E_IO, errno, "locking the box's cgroup");
+		if (ours && flock(b->dir[i], LOCK_EX | LOCK_NB) < 0) return sp_fail(err, SP_E_IO, errno, "locking the box's cgroup");
 		if ((b->version == 1 ? sp_cg1_make_box(b, i, uid, gid, err) : sp_cg2_make_box(b, uid, gid, err)) < 0) return -1;
 	}
 	return 0;

@@ -691,7 +691,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t.control = pair[1];
 	t.stub = stub[1];
 	sp_host_read_limits(&limits);
-	box = (struct sp_box){.policy = &policy, .cgroups = &no_cgroups, .ids = &ids, .limits = &limits, .control = pair[0], .stub = stub[0]};
+	box = (struct sp_box){
+	        .policy = &policy, .cgroups = &no_cgroups, .ids = &ids, .limits = &limits, .control = pair[0], .stub = stub[0]};
 
 	enum bw_end end = bw_run(&box, script);
 	if (end == BW_SCRIPT) {

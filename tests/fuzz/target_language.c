@@ -57,7 +57,8 @@ static void check(const struct sp_languages *ls, const struct sp_language *l)
 	for (char **a = l->aliases; *a; a++) FZ_CHECK(sp_languages_find(ls, *a) == l && strcmp(*a, "taken") != 0);
 	for (char **e = l->env; *e; e++) FZ_CHECK((*e)[0] != '=' && strchr(*e, '=') && sp_utf8_valid(*e, strlen(*e)));
 
-	char **argv = sp_language_argv(l->run, (const char *const[]){"dir/{entry}", "dir/{sources}", NULL}, (const char *const[]){"x", NULL});
+	char **argv =
+	        sp_language_argv(l->run, (const char *const[]){"dir/{entry}", "dir/{sources}", NULL}, (const char *const[]){"x", NULL});
 	size_t n = 0;
 	while (argv[n]) n++;
 	FZ_CHECK(n >= 2 && strcmp(argv[n - 1], "x") == 0);

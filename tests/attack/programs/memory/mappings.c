@@ -15,7 +15,8 @@ int main(void)
 {
 	for (int k = 0; k < 30; k++)
 		if (fork() == 0) {
-			for (int i = 0; mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED; i++)
+			for (int i = 0; mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+			        i++)
 				took(200);
 			for (;;) pause();
 		}
