@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -97,6 +98,24 @@ static void format_time(int64_t ms, char out[SP_RFC3339_LEN])
 		snprintf(out, SP_RFC3339_LEN, "-");
 }
 
+/* One that is not set is the server's, which may have others than this command. */
+static void format_bound(int32_t v, char out[16])
+{
+	if (v)
+		snprintf(out, 16, "%d", v);
+	else
+		snprintf(out, 16, "-");
+}
+
+/* Others have given it, through the API: nothing that a terminal would obey. */
+static void format_name(const char *s, char out[SP_KEY_NAME_LEN])
+{
+	snprintf(out, SP_KEY_NAME_LEN, "%s", s);
+	for (unsigned char *p = (unsigned char *)out; *p; p++)
+		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)) *p = '?';
+	sp_utf8_mend(out);
+}
+
 static const char *role_name(enum sp_role role) { return role == SP_ROLE_ADMIN ? "admin" : "user"; }
 
 static void show_user(const struct call *c, const struct sp_user *u, const char *key)
@@ -137,8 +156,13 @@ static void show_key(const struct call *c, const struct sp_key *k, const char *t
 		fputs("The key is shown this once:\n", stderr);
 		puts(text);
 	} else {
-		printf("%s  made %s  revoked %-24s  rate/min %d  waiting %d  running %d  %s\n", k->id, made, revoked, k->rate_per_minute,
-		        k->max_waiting, k->max_running, k->name);
+		char bounds[3][16], name[SP_KEY_NAME_LEN];
+		format_bound(k->rate_per_minute, bounds[0]);
+		format_bound(k->max_waiting, bounds[1]);
+		format_bound(k->max_running, bounds[2]);
+		format_name(k->name, name);
+		printf("%s  made %s  revoked %-24s  rate/min %s  waiting %s  running %s  %s\n", k->id, made, revoked, bounds[0], bounds[1],
+		        bounds[2], name);
 	}
 }
 
@@ -234,6 +258,12 @@ static int user_delete(struct call *c)
 	if (!c->yes) {
 		sp_cmd_complain("this erases %s, the keys, and all evaluations with their output; add --yes to do it", user.email);
 		return SP_EXIT_USAGE;
+	}
+	bool last;
+	if (sp_store_user_is_last_admin(c->store, &user, &last, &err) < 0) return failed(&err);
+	if (last) {
+		sp_cmd_complain("%s is the only administrator; make another one first", user.email);
+		return SP_EXIT_FAILED;
 	}
 	return sp_store_user_delete(c->store, &user.id, &err) < 0 ? failed(&err) : SP_EXIT_OK;
 }
@@ -363,6 +393,7 @@ static int command(const char *what, const struct verb *verbs, size_t n, const c
 		return SP_EXIT_USAGE;
 	}
 	if (sp_cmd_load(&c.settings, &c.cfg) < 0) return SP_EXIT_FAILED;
+	sp_log_setup(SP_LOG_WARN, false); /* for people: that a new store was migrated is no news here */
 	int rc = SP_EXIT_FAILED;
 	if ((c.store = sp_store_open_beside(c.cfg.store, NULL, &err)))
 		rc = v->fn(&c);
@@ -370,8 +401,7 @@ static int command(const char *what, const struct verb *verbs, size_t n, const c
 		sp_cmd_complain("%s", err.msg);
 	sp_store_close(c.store);
 	sp_config_fini(&c.cfg);
-	if (fflush(stdout) != 0) rc = SP_EXIT_FAILED;
-	return rc;
+	return sp_cmd_printed(rc);
 }
 
 int sp_cmd_user(int argc, char **argv) { return command("user", user_verbs, SP_COUNT(user_verbs), user_help, argc, argv); }

@@ -112,3 +112,10 @@ void sp_cmd_set_log_level(const struct sp_config *cfg)
 	/* The table of settings takes no other names. */
 	if (sp_log_level_parse(cfg->log_level, &level)) sp_log_set_level(level);
 }
+
+int sp_cmd_printed(int rc)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout)) return rc;
+	sp_cmd_complain("the output could not be written: %s", strerror(errno));
+	return SP_EXIT_FAILED;
+}

@@ -93,5 +93,5 @@ int sp_cmd_config(int argc, char **argv)
 		putchar('\n');
 		json_decref(all);
 	}
-	return fflush(stdout) == 0 ? SP_EXIT_OK : SP_EXIT_FAILED;
+	return sp_cmd_printed(SP_EXIT_OK);
 }

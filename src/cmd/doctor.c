@@ -313,5 +313,5 @@ int sp_cmd_doctor(int argc, char **argv)
 	} else {
 		puts(sound ? "This host is ready." : "Something is missing; see the lines above.");
 	}
-	return sound ? SP_EXIT_OK : SP_EXIT_FAILED;
+	return sp_cmd_printed(sound ? SP_EXIT_OK : SP_EXIT_FAILED);
 }

@@ -75,5 +75,5 @@ int sp_cmd_languages(int argc, char **argv)
 	json_decref(all);
 	sp_languages_free(ls);
 	sp_config_fini(&cfg);
-	return fflush(stdout) == 0 ? SP_EXIT_OK : SP_EXIT_FAILED;
+	return sp_cmd_printed(SP_EXIT_OK);
 }
