@@ -47,7 +47,7 @@ struct sp_http_options {
 	size_t nroutes;
 	int loop_threads, work_threads;
 	size_t connections_max,
-	        connections_per_peer_max; /* while more than a quarter of the bound are open, every answer closes its connection. Per peer: 0 = no bound of its own */
+	        connections_per_peer_max; /* while more than an eighth of the bound are open, every answer closes its connection. Per peer: 0 = no bound of its own */
 	size_t work_queue_max; /* requests that wait for a work thread; more are answered SP_HTTP_OVERLOADED */
 	/* Bytes of requests' bodies and of answers on their way, all connections together; what comes on top is answered SP_HTTP_OVERLOADED. 0 = no bound. One that is alone may be larger, and answers
 	 * of a few KiB are not counted. */

@@ -447,6 +447,24 @@ def test_many_held_requests(echo):
     until(lambda: server.stats()["done"] == {"200": 5000})
 
 
+def test_connections_are_kept_while_there_is_room(echo):
+    """Up to an eighth of the bound; those that were kept stay, and are closed by their next answer when it is crowded then."""
+    server = echo(connections=40)
+    wires = [server.wire() for _ in range(5)]
+    assert all(w.alive() for w in wires)
+    more = server.wire()
+    more.send(post())
+    assert more.answer().headers["connection"] == "close" and more.closed()
+    with server.wire() as held:
+        held.send(post(b"/hold"))
+        until(lambda: server.stats()["held"] == 1)
+        wires[0].send(post())
+        assert wires[0].answer().headers["connection"] == "close" and wires[0].closed()
+        assert wires[1].alive()
+    for w in [*wires, more]:
+        w.sock.close()
+
+
 def test_pipelined_behind_held_requests(echo):
     server = echo()
     wires = [server.wire() for _ in range(100)]
