@@ -319,6 +319,10 @@ def test_log_has_requests_and_no_secrets(puppet, capfd):
     p = puppet()
     p.eval("node", code="SECRETCODE", stdin="SECRETSTDIN")
     a = p.get("/v1/evaluations/x?secret=SECRETQUERY")
+    for target in (b"/v1/evaluations?secret=SECRETQUERY\xe9", b"/v1/x?secret=SECRETQUERY#x", b"http://u:SECRETWORD@localhost?secret=SECRETQUERY"):
+        with p.wire() as w:
+            w.send(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert w.answer().status == 400
     p.tell("stop 0")
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert "SECRET" not in json.dumps(lines)
