@@ -331,6 +331,20 @@ def test_log_has_requests_and_no_secrets(puppet, capfd):
     assert [x["http_status"] for x in lines if x.get("path") == "/v1/eval/node"] == [200]
 
 
+@pytest.mark.parametrize("headers,local", [
+    ([], True), (["X-Forwarded-For: 127.0.0.1"], True), (["X-Forwarded-For: ::1", "X-Forwarded-Proto: https", "Via: 1.1 x"], True),
+    (["X-Forwarded-For: 8.8.8.8"], False), (["X-Forwarded-For: 127.0.0.1, 8.8.8.8"], False), (["X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 8.8.8.8"], False),
+    (["X-Forwarded-For: unknown"], False), (["X-Forwarded-For:"], False), (["X-Forwarded-For: 127.0.0.1,"], False), (["X-Forwarded-For: " + "127.0.0.1, " * 300 + "127.0.0.1"], False),
+    (["Forwarded: for=8.8.8.8"], False), (["X-Real-IP: 8.8.8.8"], False), (["Via: 1.1 x"], False), (["X-Forwarded-Proto: https"], False),
+])
+def test_open_mode_behind_a_trusted_proxy(puppet, headers, local):
+    """A proxy on this machine that is trusted makes nobody local of whom it does not say so in X-Forwarded-For."""
+    p = puppet(http__trusted_proxies="127.0.0.1,::1")
+    with p.wire() as w:
+        w.send(("GET /v1/languages HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % "".join(h + "\r\n" for h in headers)).encode())
+        assert w.answer().status == (200 if local else 403)
+
+
 def test_ids_are_new(puppet):
     p = puppet()
     ids = [p.eval("node", code="x").json()["id"] for _ in range(5)]
