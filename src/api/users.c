@@ -305,10 +305,12 @@ void sp_api_delete_user(struct sp_http_request *r, void *api)
 	if (sp_store_user_delete(a->parts.store, &user.id, &err) < 0 && err.code != SP_E_NOT_FOUND) {
 		/* The user is gone from the first statement on; what is left of his evaluations goes with the janitor. */
 		sp_auth_forget_user(a->auth, &user.id);
+		sp_api_claims_changed(a);
 		reply_store_fault(r, &err);
 		return;
 	}
 	sp_auth_forget_user(a->auth, &user.id);
+	sp_api_claims_changed(a);
 	char id[SP_ID_TEXT];
 	sp_id_text(&user.id, id);
 	sp_log_info("api", "user deleted", SP_S("request_id", sp_http_request_id(r)), SP_S("user_id", id));

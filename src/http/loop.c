@@ -271,7 +271,8 @@ static enum MHD_Result on_body(struct sp_http_request *r, const char *p, size_t 
 	*n = 0;
 	if (r->discard_body) return MHD_YES;
 	if (!r->body.data) sp_buf_init(&r->body, r->route->body_max ? r->route->body_max : 1);
-	bool room = sp_http_memory_take(s, got);
+	size_t so_far = r->body.len + got;
+	bool room = sp_http_memory_take(s, got, (uint64_t)r->framing.length > so_far ? (size_t)r->framing.length : so_far);
 	if (room) r->body_charged += got;
 	if (room && r->route->body_max && sp_buf_add(&r->body, p, got) == 0) return MHD_YES;
 	/* Here the library takes no answer. */
