@@ -22,6 +22,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/attr.h"
@@ -262,15 +263,28 @@ static int make_all(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp_er
 	int n = b->version == 1 ? SP_CG_COUNT : 1;
 	for (int i = 0; i < n; i++) {
 		if (b->parent[i] < 0) continue;
-		bool ours = mkdirat(b->parent[i], b->id, 0755) == 0;
+		/* Nobody else may open it before it is locked, or he would have the lock. */
+		bool ours = mkdirat(b->parent[i], b->id, 0700) == 0;
 		if (!ours && errno != EEXIST) /* EEXIST: two controllers in one hierarchy, and locked already */
 			return sp_fail(err, SP_E_UNSUPPORTED, errno, "making a cgroup in %s", b->path[i]);
 		b->dir[i] = openat(b->parent[i], b->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (b->dir[i] < 0) return sp_fail(err, SP_E_IO, errno, "%s/%s", b->path[i], b->id);
-		if (ours && flock(b->dir[i], LOCK_EX | LOCK_NB) < 0) return sp_fail(err, SP_E_IO, errno, "locking the box's cgroup");
+		if (ours && (flock(b->dir[i], LOCK_EX | LOCK_NB) < 0 || fchmod(b->dir[i], 0755) < 0))
+			return sp_fail(err, SP_E_IO, errno, "locking the box's cgroup");
 		if ((b->version == 1 ? sp_cg1_make_box(b, i, uid, gid, err) : sp_cg2_make_box(b, uid, gid, err)) < 0) return -1;
 	}
 	return 0;
+}
+
+/* Anybody may open this directory and lock it for ever, so it is waited for 2 s only. Without the lock nothing is cleaned up this time; our own directory could then be
+ * taken for stale in the moment before its lock by another box that starts, and this start would fail and be tried again. */
+static bool lock_parent(int fd)
+{
+	for (int tries = 0; tries < 200; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
+	return false;
 }
 
 int sp_cgroup_delegate(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp_err *err)
@@ -285,12 +299,12 @@ int sp_cgroup_delegate(struct sp_cgroup_base *b, uid_t uid, gid_t gid, struct sp
 		b->parent[i] = open(b->path[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (b->parent[i] < 0) return sp_fail(err, SP_E_UNSUPPORTED, errno, "cgroup directory %s", b->path[i]);
 	}
-	if (flock(b->parent[SP_CG_MEMORY], LOCK_EX) < 0) return sp_fail(err, SP_E_IO, errno, "locking %s", b->path[SP_CG_MEMORY]);
-	for (int i = 0; i < SP_CG_COUNT; i++)
+	bool locked = lock_parent(b->parent[SP_CG_MEMORY]);
+	for (int i = 0; locked && i < SP_CG_COUNT; i++)
 		if (b->parent[i] >= 0) remove_stale_below(b->parent[i]);
 	int rc = b->version == 2 ? sp_cg2_clear_place(b, err) : 0;
 	if (rc == 0) rc = make_all(b, uid, gid, err);
-	flock(b->parent[SP_CG_MEMORY], LOCK_UN);
+	if (locked) flock(b->parent[SP_CG_MEMORY], LOCK_UN);
 	return rc;
 }
 

@@ -177,6 +177,11 @@ static struct judgement judge(const struct sp_outcome *o, const struct sp_stage_
 	if (last->r.killed_by == SP_KILLED_CALLER)
 		return (struct judgement){
 		        SP_STATUS_FAILED, "internal_error", reason("interrupted", true, "the evaluator stopped the program")};
+	/* Another's appetite may not become this program's verdict. A limit of its own that it hit as well is still its own. */
+	if (last->r.host_oom && failed(&last->r) && h == HITS)
+		return (struct judgement){SP_STATUS_FAILED, "internal_error",
+		        reason("host_memory", true,
+		                "the evaluator's machine had no memory left, and a process that was below its limit was ended")};
 	return last == &o->run ? judge_run(o, h) : judge_compile(o, h);
 }
 

@@ -19,9 +19,10 @@
 
 const struct sp_native_tuning sp_native_tuning_default = {
         .start_ms = 10000,
-        .clean_ms = 10000,
+        /* Above the 34 s that the box gives a launcher (box/slot.h): one that is stuck costs its slot, not all of them. */
+        .clean_ms = 40000,
         .restart_ms = 2000,
-        .grace_ms = 15000,
+        .grace_ms = 40000,
         .drain_ms = 200,
         .stop_ms = 2000,
         .backoff_min_ms = 200,

@@ -168,7 +168,8 @@ static int take_done(struct sp_native_io *io, const struct sp_box_done *d, struc
 	case SP_BOX_KILLED_CPU: out->killed_by = SP_KILLED_CPU; break;
 	case SP_BOX_KILLED_SERVICE: out->killed_by = io->asked; break;
 	}
-	out->oom = d->flags & SP_BOX_DONE_OOM;
+	out->oom = d->flags & SP_BOX_DONE_OOM && d->flags & SP_BOX_DONE_MEMORY_HIT;
+	out->host_oom = d->flags & SP_BOX_DONE_OOM && !(d->flags & SP_BOX_DONE_MEMORY_HIT);
 	out->tree_full = d->flags & (SP_BOX_DONE_BLOCKS_FULL | SP_BOX_DONE_INODES_FULL);
 	out->pids_hit = d->flags & SP_BOX_DONE_PIDS_HIT;
 	out->cpu_ns = (int64_t)d->cpu_ns;

@@ -299,7 +299,7 @@ static void take_request(struct starter *s)
 	char ask = 0;
 	union {
 		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(2 * sizeof(int))]; /* that is what padding makes of room for one, so look at both */
 	} c = {0};
 	struct iovec iov = {&ask, 1};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof c};
@@ -309,6 +309,11 @@ static void take_request(struct starter *s)
 	if (n < 0 && errno == EINTR) return;
 	if (n > 0 && msg.msg_controllen >= CMSG_LEN(sizeof(int)) && c.h.cmsg_level == SOL_SOCKET && c.h.cmsg_type == SCM_RIGHTS)
 		memcpy(&fd, CMSG_DATA(&c.h), sizeof fd);
+	if (fd >= 0 && c.h.cmsg_len >= CMSG_LEN(2 * sizeof(int))) {
+		int more;
+		memcpy(&more, CMSG_DATA(&c.h) + sizeof fd, sizeof more);
+		close(more);
+	}
 	if (n <= 0) {
 		/* The service is gone. The box sees that on its own channel and goes too; see to it that it does. */
 		close(sp_steal_fd(&s->sock));

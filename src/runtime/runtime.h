@@ -66,7 +66,8 @@ struct sp_step_result {
 	bool signaled;
 	int code; /* exit code 0..255, or signal number */
 	enum sp_killed_by killed_by;
-	bool oom; /* the kernel ended a process of this step for memory */
+	bool oom; /* the kernel ended a process of this step for memory, at the limit of this step */
+	bool host_oom; /* the kernel ended one although this step was below its limit: a limit further out, or the machine, had no memory left. Nobody's fault here */
 	bool tree_full; /* no block or inode was left at the end */
 	bool pids_hit; /* a fork or thread was refused by the process limit */
 	bool truncated[2]; /* by stream */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -206,6 +207,25 @@ static void the_stub_is_killed_while_it_removes(void **state)
 		all_gone(&s, true);
 		bx_stop(&next);
 	}
+}
+
+/* The parent is a directory that anybody on the machine can open, and so lock. */
+static void somebody_locks_the_parent_for_ever(void **state)
+{
+	char path[512];
+	struct bx b;
+	bx_start(&b, 1, NULL);
+	bx_cgroup_path(&b, "memory", path, sizeof path);
+	bx_stop(&b);
+	char *end = strrchr(path, '/');
+	if (!end) return; /* no cgroup here, and no lock */
+	*end = 0;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	bx_start(&b, 1, NULL);
+	bx_stop(&b);
+	close(fd);
 }
 
 /* "never another box's" */
@@ -613,6 +633,7 @@ int main(void)
 	        cmocka_unit_test(the_stub_is_terminated),
 	        cmocka_unit_test(the_stub_is_killed),
 	        cmocka_unit_test(the_stub_is_killed_while_it_removes),
+	        cmocka_unit_test(somebody_locks_the_parent_for_ever),
 	        cmocka_unit_test(a_new_box_leaves_a_running_one_alone),
 	        cmocka_unit_test(interrupts_are_the_services_business),
 	        cmocka_unit_test(a_launcher_is_killed),

@@ -142,7 +142,7 @@ static void signals(void **state)
 
 /* ---- judging ---- */
 
-enum { OOM = 1, FULL = 2, PIDS = 4, CUT = 8, CUT_ERR = 16 };
+enum { OOM = 1, FULL = 2, PIDS = 4, CUT = 8, CUT_ERR = 16, HOST_OOM = 32 };
 
 struct ending {
 	bool signaled;
@@ -170,6 +170,7 @@ static void fill(struct sp_stage_run *s, const struct ending *e)
 	        .code = e->code,
 	        .killed_by = e->by,
 	        .oom = e->flags & OOM,
+	        .host_oom = e->flags & HOST_OOM,
 	        .tree_full = e->flags & FULL,
 	        .pids_hit = e->flags & PIDS,
 	        .truncated = {(e->flags & CUT) != 0, (e->flags & CUT_ERR) != 0},
@@ -225,6 +226,14 @@ static const struct verdict_row verdicts[] = {
                 NULL, "memory_bytes", "[]"},
         {"memory, a child was killed and the program went on", {false, 0, SP_KILLED_NOT, OOM}, NULL, "", SP_STATUS_FINISHED, "ok", NULL,
                 NULL, "['memory_limit']"},
+        {"memory of the host", KILLED(SP_KILLED_NOT, HOST_OOM), NULL, "", SP_STATUS_FAILED, "internal_error", "SIGKILL",
+                "the evaluator's machine had no memory left", "[]"},
+        {"memory of the host, and the program failed", {false, 1, SP_KILLED_NOT, HOST_OOM}, NULL, "", SP_STATUS_FAILED, "internal_error",
+                NULL, "the evaluator's machine had no memory left", "[]"},
+        {"memory of the host, and the program went on", {false, 0, SP_KILLED_NOT, HOST_OOM}, NULL, "", SP_STATUS_FINISHED, "ok", NULL, NULL,
+                "[]"},
+        {"its own time, before memory of the host", KILLED(SP_KILLED_CPU, HOST_OOM), NULL, "", SP_STATUS_TIMEOUT, "cpu_limit", "SIGKILL",
+                "limit cpu_ms", "[]"},
         {"disk", {false, 1, SP_KILLED_NOT, FULL}, NULL, "", SP_STATUS_FINISHED, "disk_limit", NULL,
                 "the program failed with 67108864 bytes of files used up (limit files_bytes)", "[]"},
         {"disk full and fine", {false, 0, SP_KILLED_NOT, FULL}, NULL, "", SP_STATUS_FINISHED, "ok", NULL, NULL, "['disk_limit']"},
@@ -287,9 +296,10 @@ static void each_verdict(void **state)
 		json_t *reason = json_object_get(j.result, "reason");
 		assert_int_equal(json_is_null(reason), v->message == NULL);
 		if (v->message) {
-			assert_string_equal(json_string_value(json_object_get(reason, "code")), v->verdict);
+			bool host = v->status == SP_STATUS_FAILED;
+			assert_string_equal(json_string_value(json_object_get(reason, "code")), host ? "host_memory" : v->verdict);
 			assert_contains(json_string_value(json_object_get(reason, "message")), v->message);
-			assert_true(json_is_false(json_object_get(reason, "retryable")));
+			assert_int_equal(json_is_true(json_object_get(reason, "retryable")), host);
 		}
 		assert_json(json_object_get(j.result, "limits_hit"), v->limits_hit);
 		judged_fini(&j);
