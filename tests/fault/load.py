@@ -47,6 +47,10 @@ PROGRAMS = [
 ]
 
 
+# By rule, where processes are killed: claimed with its evaluator killed max_lost times (or begun max_runs times), or given back by a box that died under it as often.
+LOSSES = ("evaluator_lost", "runtime_unavailable")
+
+
 def seed_of_run():
     """SERAPIS_SEED repeats a run, as far as the machine does."""
     seed = int(os.environ.get("SERAPIS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)

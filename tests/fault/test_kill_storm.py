@@ -8,11 +8,7 @@ import time
 
 from support.service import LONG, adopts_orphans, cgroup_dirs, descendants, processes, wait_for
 
-from load import Target, load, seed_of_run, settled_for_good
-
-# By rule: claimed with its evaluator killed max_lost times, or given back by a box that died under it as often.
-LOSSES = ("evaluator_lost", "runtime_unavailable")
-
+from load import LOSSES, Target, load, seed_of_run, settled_for_good
 
 def box_process(service, which):
     """The pid of the stub (a serapis-box whose parent is none) or of the box (the child of the stub); None while there is none."""
