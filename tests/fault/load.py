@@ -313,7 +313,7 @@ def settle(person, losses=()):
     for s in person.sent:
         if s.id and not s.erased:
             def ended(s=s):
-                a = person.ask("GET", f"/v1/evaluations/{s.id}?wait_ms=20000")
+                a = person.ask("GET", f"/v1/evaluations/{s.id}?wait_ms=2000")
                 assert a.status_code == 200, f"{s.id} was accepted and is gone: {a.text}"
                 s.note(a.json(), losses)
                 return s.end
