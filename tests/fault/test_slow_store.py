@@ -40,8 +40,8 @@ def test_a_slow_disk_delays_and_loses_nothing(tmp_path):
     try:
         service.start()
         persons = [service.person(max_running=1, max_waiting=12), service.person()]
-        with faults.set(sync_us=150000, write_us=2000), load(persons, seed) as actors:
-            for n in range(20 if LONG else 3):
+        with faults.set(sync_us=80000, write_us=1000), load(persons, seed) as actors:
+            for n in range(20 if LONG else 2):
                 before = faults["changes"]
                 # A synchronous caller has the result, late, or the evaluation that goes on; never an error.
                 s = Sent(f"sync {n}", SEVEN, True, {})
@@ -72,7 +72,7 @@ def test_a_disk_that_stands_still_for_longer_than_a_lease(tmp_path):
         service.start()
         p = service.person()
         ids = []
-        for _ in range(10 if LONG else 2):
+        for _ in range(10 if LONG else 1):
             a = p.ask("POST", "/v1/eval/bash", {"code": "sleep 4; echo $RANDOM$RANDOM$RANDOM", "async": True})
             id = a.json()["id"]
             wait_for(lambda: p.ask("GET", f"/v1/evaluations/{id}").json()["status"] == "evaluating", 30, "it to run")
