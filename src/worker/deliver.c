@@ -85,7 +85,8 @@ static enum sp_stop stop_of(struct sp_worker_slot *slot)
 	return s;
 }
 
-/* A second delivery of what this process runs: keeps the newer one for the end of the run. */
+/* A second delivery of what this process runs: keeps the newer one for the end of the run. Asked before the claim, too: when the store has stood still for longer than a lease, the lease of
+ * what runs here is over, and a claim would take it from its own run. Whether the run has lost it to somebody else is for the next renewal to find out. */
 static bool keep_newer(struct sp_worker *w, const struct sp_delivery *d)
 {
 	bool found = false;
@@ -465,7 +466,7 @@ void sp_worker_deliver(struct sp_worker_slot *slot, const struct sp_delivery *d)
 	enum sp_claim_outcome outcome;
 
 	sp_id_text(&d->id, r.id);
-	if (claim(w, d, &outcome, &r)) return;
+	if (keep_newer(w, d) || claim(w, d, &outcome, &r)) return;
 	switch (outcome) {
 	case SP_CLAIM_MINE:
 		enroll(&r, d);

@@ -43,7 +43,8 @@ def runs(service, n=1):
 
 
 def messages(service):
-    return [json.loads(line)["msg"] for line in service.log().splitlines() if line.startswith("{")]
+    # The last line may be half written.
+    return [json.loads(line)["msg"] for line in service.log().splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
 
 
 def test_term_says_not_ready_goes_on_and_ends_when_all_is_done():

@@ -114,6 +114,36 @@ static void fenced_off(void **state)
 	set_int(&front.renew_fails, 0);
 }
 
+/* A store that stood still: the lease is over, but nobody took the run over, and this process does not take it from itself. */
+static void kept_past_its_lease(void **state)
+{
+	struct sp_scan_request in = {.what = SP_SCAN_EXPIRED};
+	struct sp_scan_item item;
+	struct sp_err err = {0};
+	int n = 0;
+
+	cfg.lease_ms = 50;
+	start_worker();
+	set_int(&front.renew_fails, 1000000);
+	struct sp_id id = submit("hold");
+	fake_await(&fake, &fake.holding, 1);
+	for (int i = 0; i < 6000 && n == 0; i++) {
+		if ((n = sp_store_scan(front.real, &in, &item, 1, &err)) < 0) fail_msg("%s", err.msg);
+		usleep(5000);
+	}
+	assert_int_equal(n, 1);
+	int claims = get_int(&front.claims);
+	publish(&id);
+	/* Behind it in the queue. */
+	struct sp_id next = submit("print x");
+	await_status(&next, SP_STATUS_FINISHED);
+	assert_int_equal(get_int(&front.claims), claims + 1);
+	set_int(&front.renew_fails, 0);
+	fake_release(&fake, 1);
+	await_status(&id, SP_STATUS_FINISHED);
+	assert_int_equal(row_of(&id).claim_no, 1);
+}
+
 static void runs_alone_after_a_loss(void **state)
 {
 	start_worker();
@@ -280,6 +310,7 @@ int main(void)
 	        T(discards_what_was_lost),
 	        T(renewals_go_on_after_a_failure),
 	        T(fenced_off),
+	        T(kept_past_its_lease),
 	        T(runs_alone_after_a_loss),
 	        T(never_begun_twice),
 	        T(what_had_begun_is_noted),
