@@ -311,7 +311,8 @@ void sp_api_cancel_evaluation(struct sp_http_request *r, void *api)
 	if (!sp_api_caller(a, r, &caller) || !sp_api_check_query(r, known) || !sp_api_take_encoding(r, &encoding) ||
 	        !take_wait(r, now->http_sync_wait_max_ms, &wait_ms) || !body_is_empty(r) || !sp_api_load(a, r, &caller, false, &s))
 		return;
-	bool had_ended = sp_status_terminal(s.row.status);
+	/* What ran was ended, and is told of, by its worker; only what still waited is ended by the cancel itself. */
+	bool waited = s.row.status == SP_STATUS_CREATED;
 	struct sp_id id = s.row.id;
 	sp_stored_fini(&s);
 	if (sp_store_cancel(a->parts.store, &id, SP_CANCEL_REQUESTED, &after, &err) < 0) {
@@ -321,7 +322,7 @@ void sp_api_cancel_evaluation(struct sp_http_request *r, void *api)
 			reply_store_away(r, &err);
 		return;
 	}
-	if (after.status == SP_STATUS_CANCELED && !had_ended)
+	if (after.status == SP_STATUS_CANCELED && waited)
 		told_canceled(a, &after);
 	else if (!sp_status_terminal(after.status))
 		sp_api_claims_changed(a);
