@@ -24,12 +24,29 @@ static void add_location(struct sp_http_request *r, const struct sp_id *id)
 	sp_http_add_header(r, "Retry-After", "1");
 }
 
+/* There is no memory for the output now. Who has just created the evaluation must not be told that nothing was stored; he asks again for what has ended meanwhile. */
+static void reply_later(struct sp_http_request *r, const struct sp_evaluation *row, enum sp_encoding encoding)
+{
+	struct sp_stored s = {.row = *row};
+
+	s.row.status = SP_STATUS_EVALUATING;
+	s.row.verdict[0] = s.row.stage[0] = s.row.signal[0] = '\0';
+	s.row.has_exit_code = false;
+	s.row.finished_at_ms = 0;
+	add_location(r, &s.row.id);
+	sp_api_reply_json(r, 202, sp_evaluation_json(&s, encoding));
+}
+
 static void reply_evaluation(
         struct sp_http_request *r, const struct sp_stored *s, enum sp_encoding encoding, bool created_here, struct sp_http_text **rendered)
 {
 	bool pending = created_here && !sp_status_terminal(s->row.status);
 
 	if (!*rendered) *rendered = sp_api_render(sp_evaluation_json(s, encoding));
+	if (!*rendered && created_here && !pending) {
+		reply_later(r, &s->row, encoding);
+		return;
+	}
 	if (pending) add_location(r, &s->row.id);
 	sp_api_reply_rendered(r, pending ? 202 : 200, *rendered);
 }

@@ -137,12 +137,19 @@ static void render_raw(struct sp_http_request *r, int status, const char *conten
 	r->status = status;
 }
 
+/* The library refuses some values, too; only for want of memory may none be missing: some keep browsers from taking output for a page. */
+static void put_header(struct MHD_Response *m, const char *name, const char *value)
+{
+	errno = 0;
+	if (MHD_add_response_header(m, name, value) != MHD_YES && errno == ENOMEM) sp_out_of_memory();
+}
+
 static void complete_response(struct sp_http_request *r, struct MHD_Response *m, const char *content_type)
 {
-	SP_BUG_ON(!m);
-	if (content_type) MHD_add_response_header(m, "Content-Type", content_type);
-	MHD_add_response_header(m, "X-Request-Id", r->id);
-	for (size_t i = 0; i < r->nextra; i++) MHD_add_response_header(m, r->extra[i].name, r->extra[i].value);
+	if (!m) sp_out_of_memory();
+	if (content_type) put_header(m, "Content-Type", content_type);
+	put_header(m, "X-Request-Id", r->id);
+	for (size_t i = 0; i < r->nextra; i++) put_header(m, r->extra[i].name, r->extra[i].value);
 }
 
 static void answer(struct sp_http_request *r, int status, struct MHD_Response *m)

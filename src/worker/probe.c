@@ -29,8 +29,12 @@ static bool find_version(const struct sp_language *l, const char *printed, struc
 	regmatch_t m[2];
 	bool found = false;
 
-	if (regcomp(&re, l->version_pattern, REG_EXTENDED | REG_NEWLINE)) return false;
-	if (regexec(&re, printed, 2, m, 0) == 0 && m[1].rm_so >= 0 && m[1].rm_eo > m[1].rm_so) {
+	int rc = regcomp(&re, l->version_pattern, REG_EXTENDED | REG_NEWLINE);
+	if (rc == REG_ESPACE) sp_out_of_memory();
+	if (rc) return false;
+	rc = regexec(&re, printed, 2, m, 0);
+	if (rc == REG_ESPACE) sp_out_of_memory();
+	if (rc == 0 && m[1].rm_so >= 0 && m[1].rm_eo > m[1].rm_so) {
 		snprintf(st->version, sizeof(st->version), "%.*s", (int)(m[1].rm_eo - m[1].rm_so), printed + m[1].rm_so);
 		/* It is shown in JSON. */
 		found = sp_utf8_valid(st->version, strlen(st->version));

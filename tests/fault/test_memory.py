@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The n-th allocation of the service fails: it answers an error or ends at once, saying so, and what it had accepted goes on in the next process."""
+import contextlib
 import random
 import signal
 import time
 
-from support.service import LONG, wait_for
+import requests
+from support.service import LONG, SLOW, wait_for
 
 from faults import Faults
 from load import LOSSES, Program, Sent, Target, load, outcome, seed_of_run, settle, settled_for_good
@@ -23,13 +25,18 @@ def died_cleanly(service):
     return True
 
 
+def asked(service):
+    with contextlib.suppress(requests.RequestException):
+        requests.get(service.url + "/readyz", timeout=60 * SLOW)
+
+
 def works(person, numbers):
     """All of it: each slot, and the callers that wait."""
     sent = []
     for _ in range(4):
         s = Sent(f"hello {len(numbers)}", HELLO, False, {})
         numbers.append(s)
-        a = person.ask("POST", "/v1/eval/bash", {**HELLO.body, "reference": s.reference, "async": True})
+        a = person.ask("POST", "/v1/eval/bash", {**HELLO.body, "reference": s.reference, "async": True, "class": "interactive"})
         assert a.status_code == 202, a.text
         s.id = a.json()["id"]
         person.sent.append(s)
@@ -41,14 +48,14 @@ def works(person, numbers):
 def test_an_allocation_that_fails_under_load(tmp_path):
     seed = seed_of_run()
     rng, faults, numbers = random.Random(seed), Faults(tmp_path), []
-    service = Target("--queue-max-waiting", "60", "--lease-duration", "3s", "--lease-renew", "500ms", "--janitor-interval", "500ms").preload(faults)
+    service = Target("--lease-duration", "3s", "--lease-renew", "500ms", "--janitor-interval", "500ms").preload(faults)
     ends = {"died": 0, "went on": 0}
     try:
         service.start()
-        persons = [service.person(max_running=1, max_waiting=12), service.person()]
+        persons = [service.person(max_running=1, max_waiting=6), service.person(max_waiting=8)]
         probe = service.person()
         with load(persons, seed, refusals=REFUSALS, losses=LOSSES) as actors:
-            for _ in range(400 if LONG else 12):
+            for _ in range(400 if LONG else 8):
                 time.sleep(rng.uniform(0, 0.2))
                 service.may_die()
                 before, many = faults["refused"], rng.choice([0, 0, 0, 2, 20])
@@ -99,15 +106,16 @@ def test_an_allocation_that_fails_in_the_start(tmp_path):
             super(Target, service).start(wait=False)
             port = service.dir / "port"
             wait_for(lambda: port.exists() or service.process.poll() is not None, 60, "the port file or the end")
-            # Until it is past the allocation, or over.
-            wait_for(lambda: faults["allocations"] > faults["refuse_at"] or service.process.poll() is not None, 60, "the allocation to fail")
+            # Until it is past the allocation, or over. Asking makes it allocate.
+            if port.exists():
+                service.url = f"http://127.0.0.1:{int(port.read_text())}"
+            wait_for(lambda: faults["allocations"] > faults["refuse_at"] or service.process.poll() is not None or asked(service), 60, "the allocation to fail")
             time.sleep(0.05)
             faults["refuse_at"] = 0
             if died_cleanly(service):
                 ends["died"] += 1
             else:
                 ends["came up"] += 1
-                service.url = f"http://127.0.0.1:{int(port.read_text())}"
                 wait_for(service.ready, 60, "readyz")
                 service.up = True
                 works(p, numbers)
