@@ -120,6 +120,12 @@ static bool is_clean(const char *s)
 void sp_http_add_header(struct sp_http_request *r, const char *name, const char *value)
 {
 	if (!is_clean(name) || !is_clean(value)) return;
+	for (size_t i = 0; i < r->nextra; i++) {
+		if (strcasecmp(r->extra[i].name, name) != 0) continue;
+		free((char *)(uintptr_t)r->extra[i].value);
+		r->extra[i].value = sp_strdup(value);
+		return;
+	}
 	SP_BUG_ON(r->nextra == SP_COUNT(r->extra));
 	r->extra[r->nextra++] = (struct sp_http_field){.name = sp_strdup(name), .value = sp_strdup(value)};
 }
