@@ -26,7 +26,7 @@ $(BUILD)/build.ninja: meson.build
 	@scripts/deps.sh build test
 	@CC=$(CC) meson setup $(BUILD) . --buildtype=debugoptimized -Dwerror=true >/dev/null
 
-install: build ## below /usr/local (DESTDIR=... for packages): programs, languages, manual pages, systemd unit
+install: build ## below /usr/local (DESTDIR=... for packages): programs, languages, manual pages, completion, systemd unit
 	$(if $(DESTDIR),,$(SUDO)) env DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
 run: ## start everything on embedded defaults and show a Node and a Ruby program evaluated
@@ -84,9 +84,10 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (300), one after the other; TARGET="
 
 bench: build ## figures for docs/benchmarks.md; on an otherwise idle machine
 	@scripts/deps.sh bench
-	@ninja --quiet -C $(BUILD) bench/store_bench bench/box_bench
+	@ninja --quiet -C $(BUILD) bench/store_bench bench/box_bench bench/api_bench
 	$(SUDO) env -i PATH=/usr/bin:/bin SERAPIS_BOX=$(abspath $(BUILD))/src/box/serapis-box $(abspath $(BUILD))/bench/box_bench
 	$(BUILD)/bench/store_bench
+	$(SUDO) $(BUILD)/bench/api_bench $(abspath $(SERAPIS))
 
 lint: build ## formatting, clang-tidy, cppcheck
 	@scripts/lint.sh $(BUILD)

@@ -6,7 +6,6 @@
  *
  * Makes and removes its database in DIRECTORY (default: the current one). Each figure is of SECONDS (default 3).
  */
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "figures.h"
 #include "store/accounts.h"
 #include "store/store.h"
 
@@ -99,15 +99,6 @@ static void *worker(void *cls)
 	return NULL;
 }
 
-static int ascending(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double percentile_ms(int64_t *v, size_t n, double p) { return n ? (double)v[(size_t)((double)(n - 1) * p)] / 1e6 : 0; }
-
 static int measure(const char *url, int threads, enum kind kind, int seconds)
 {
 	struct sp_err err = {0};
@@ -140,9 +131,9 @@ static int measure(const char *url, int threads, enum kind kind, int seconds)
 	int64_t *all = calloc((size_t)threads * SAMPLES, sizeof(*all));
 	for (int i = 0; i < threads && all; i++)
 		for (int k = 0; k < w->n_samples[i]; k++) all[n++] = w->samples[i][k];
-	if (all) qsort(all, n, sizeof(*all), ascending);
+	if (all) figures_sort(all, n);
 	printf("%-22s %3d threads  %8.0f/s  p50 %7.3f ms  p99 %7.3f ms%s\n", kind_names[kind], threads, (double)w->done / took,
-	        percentile_ms(all, n, 0.5), percentile_ms(all, n, 0.99), w->failed ? "  FAILED" : "");
+	        figures_ms(all, n, 0.5), figures_ms(all, n, 0.99), w->failed ? "  FAILED" : "");
 	fflush(stdout);
 	free(all);
 	sp_store_close(w->s);
@@ -151,26 +142,12 @@ static int measure(const char *url, int threads, enum kind kind, int seconds)
 	return failed ? -1 : 0;
 }
 
-/* What the disk takes for 16 KiB and a flush, one after the other: the least that a lone write costs. */
 static void measure_disk(const char *dir)
 {
-	static int64_t took[500];
-	char path[4096], block[16384] = {1};
-	size_t n = 0;
+	struct disk_figure d;
 
-	snprintf(path, sizeof(path), "%s/bench.flush", dir);
-	int fd = open(path, O_CREAT | O_RDWR | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0) return;
-	for (; n < SP_COUNT(took); n++) {
-		int64_t began = sp_mono_ns();
-		if (pwrite(fd, block, sizeof(block), (off_t)(n % 256 * sizeof(block))) < 0 || fdatasync(fd) != 0) break;
-		took[n] = sp_mono_ns() - began;
-	}
-	qsort(took, n, sizeof(took[0]), ascending);
-	printf("write 16 KiB + fdatasync   p50 %7.3f ms  p99 %7.3f ms  (%.0f/s one after the other)\n", percentile_ms(took, n, 0.5),
-	        percentile_ms(took, n, 0.99), 1000 / percentile_ms(took, n, 0.5));
-	close(fd);
-	unlink(path);
+	if (figures_disk(dir, &d) != 0) return;
+	printf("write 16 KiB + fdatasync   p50 %7.3f ms  p99 %7.3f ms  (%.0f/s one after the other)\n", d.p50_ms, d.p99_ms, d.per_second);
 }
 
 int main(int argc, char **argv)

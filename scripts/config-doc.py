@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Writes the table of settings into docs/configuration.md, from what the program itself says. Argument: the program."""
+"""Writes the settings into docs/configuration.md and docs/man/serapis.1, from what the program itself says. Argument: the program."""
 import json
 import pathlib
 import subprocess
 import sys
 
 DOC = pathlib.Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
+PAGE = DOC.parent / "man" / "serapis.1"
 BEGIN, END = "<!-- settings: written by scripts/config-doc.py -->\n", "<!-- end of settings -->\n"
+PAGE_BEGIN, PAGE_END = '.\\" settings: written by scripts/config-doc.py\n', '.\\" end of settings\n'
 HOST = ("store", "languages.dir")  # their defaults depend on the host
 
 
@@ -21,13 +23,25 @@ def row(r):
     return "| %s | %s | %s | %s | %s | %s |\n" % (code(r["key"]), r["kind"], default, bounds, "yes" if r["reload"] else "", r["help"])
 
 
+def settings(program):
+    return json.loads(subprocess.run([program, "config", "--json"], stdout=subprocess.PIPE, check=True, env={"SERAPIS_CONFIG": "/dev/null"}).stdout)
+
+
+def item(r):
+    default = "" if r["key"] in HOST else " (%s)" % (r["default"] or "empty")
+    return ".It Fl %s\n%s%s\n" % (r["flag"][1:], r["help"].replace("\\", "\\e"), default)
+
+
+def items(program):
+    return "".join(map(item, settings(program)))
+
+
 def table(program):
-    out = subprocess.run([program, "config", "--json"], stdout=subprocess.PIPE, check=True, env={"SERAPIS_CONFIG": "/dev/null"}).stdout
     head = "| key | kind | default | bounds | SIGHUP | what it is |\n|---|---|---|---|---|---|\n"
-    return head + "".join(row(r) for r in json.loads(out))
+    return head + "".join(map(row, settings(program)))
 
 
 if __name__ == "__main__":
-    text = DOC.read_text()
-    before, rest = text.split(BEGIN)
-    DOC.write_text(before + BEGIN + table(sys.argv[1]) + END + rest.split(END)[1])
+    for file, begin, text, end in ((DOC, BEGIN, table(sys.argv[1]), END), (PAGE, PAGE_BEGIN, items(sys.argv[1]), PAGE_END)):
+        before, rest = file.read_text().split(begin)
+        file.write_text(before + begin + text + end + rest.split(end)[1])

@@ -159,8 +159,8 @@ struct forwarded {
 	bool trusted; /* the peer is: X-Forwarded-For is for us and not a sign of somebody unknown */
 	char list[FORWARDED_MAX]; /* X-Forwarded-For of all lines, in order */
 	size_t n;
-	bool cut;
-	const char *name; /* a header that speaks of a proxy */
+	bool given, cut; /* the header was there; it was too long */
+	const char *name; /* a header that speaks of a proxy: of one that is not trusted, or of a trusted one beside X-Forwarded-For */
 };
 
 static bool look_at_header(void *cls, const char *name, const char *value)
@@ -168,12 +168,11 @@ static bool look_at_header(void *cls, const char *name, const char *value)
 	struct forwarded *f = cls;
 
 	if (!sp_open_mode_forwarding(name)) return true;
-	if (!f->trusted) {
+	if (!f->trusted || strcasecmp(name, "X-Forwarded-For") != 0) {
 		f->name = name;
-		return false;
+		return f->trusted;
 	}
-	/* Of a trusted proxy this one header is believed, as http.trusted_proxies says; what else it adds tells nothing of where the request comes from. */
-	if (strcasecmp(name, "X-Forwarded-For") != 0) return true;
+	f->given = true;
 	int w = snprintf(f->list + f->n, sizeof(f->list) - f->n, "%s%s", f->n ? "," : "", value);
 	f->cut |= w < 0 || (size_t)w >= sizeof(f->list) - f->n;
 	f->n = f->cut ? sizeof(f->list) - 1 : f->n + (size_t)w;
@@ -189,13 +188,17 @@ void sp_client_of(const struct sp_proxies *p, struct sp_http_request *r, struct 
 	memset(out, 0, sizeof(*out));
 	memcpy(&out->address, peer, peer->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
 	f.n = 0;
-	f.cut = false;
+	f.given = f.cut = false;
 	f.name = NULL;
 	f.list[0] = '\0';
 	f.trusted = ip_of_sockaddr(peer, &ip) && is_trusted(p, &ip);
 	sp_http_each_header(r, look_at_header, &f);
-	out->forwarding = f.name;
-	if (!f.trusted || f.n == 0) return;
+	/* Of a trusted proxy one header is believed, as http.trusted_proxies says, and what else it adds does not count then. Without that one, another tells that the request came from somewhere,
+	 * and nothing from where. */
+	if (!f.given) {
+		out->forwarding = f.name;
+		return;
+	}
 	/* From the right: each proxy adds its own peer at the end, and what a client wrote is on the left. */
 	for (size_t end = f.n; !f.cut;) {
 		size_t begin = end;

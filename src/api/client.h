@@ -18,7 +18,8 @@ void sp_proxies_free(struct sp_proxies *p); /* NULL is fine */
 
 struct sp_client {
 	struct sockaddr_storage address; /* port 0 when a proxy told it */
-	const char *forwarding; /* name of a header that says that somebody forwarded this who is not trusted; NULL: none */
+	const char *
+	        forwarding; /* name of a header that says that somebody forwarded this of whom the address does not tell: he is not trusted, or sent no X-Forwarded-For; NULL: none */
 };
 /* The peer; if that is a trusted proxy, the last address in X-Forwarded-For that is not one. An entry that is no address ends the search, and counts as an untrusted one that forwarded. */
 void sp_client_of(const struct sp_proxies *p, struct sp_http_request *r, struct sp_client *out);

@@ -24,16 +24,22 @@ static void add_location(struct sp_http_request *r, const struct sp_id *id)
 	sp_http_add_header(r, "Retry-After", "1");
 }
 
-/* There is no memory for the output now. Who has just created the evaluation must not be told that nothing was stored; he asks again for what has ended meanwhile. */
-static void reply_later(struct sp_http_request *r, const struct sp_evaluation *row, enum sp_encoding encoding)
+void sp_api_as_before_its_end(struct sp_evaluation *row)
+{
+	if (!sp_status_terminal(row->status)) return;
+	row->status = SP_STATUS_EVALUATING;
+	row->verdict[0] = row->stage[0] = row->signal[0] = '\0';
+	row->has_exit_code = false;
+	row->finished_at_ms = 0;
+}
+
+/* To whom has made it, when no more can be shown of it now: no 5xx, or he would send it again. */
+static void reply_pending(struct sp_http_request *r, const struct sp_evaluation *row, enum sp_encoding encoding)
 {
 	struct sp_stored s = {.row = *row};
 
-	s.row.status = SP_STATUS_EVALUATING;
-	s.row.verdict[0] = s.row.stage[0] = s.row.signal[0] = '\0';
-	s.row.has_exit_code = false;
-	s.row.finished_at_ms = 0;
-	add_location(r, &s.row.id);
+	sp_api_as_before_its_end(&s.row);
+	add_location(r, &row->id);
 	sp_api_reply_json(r, 202, sp_evaluation_json(&s, encoding));
 }
 
@@ -42,22 +48,26 @@ static void reply_evaluation(
 {
 	bool pending = created_here && !sp_status_terminal(s->row.status);
 
-	if (!*rendered) *rendered = sp_api_render(sp_evaluation_json(s, encoding));
-	if (!*rendered && created_here && !pending) {
-		reply_later(r, &s->row, encoding);
+	if (!*rendered) {
+		size_t n = sp_api_large_begin(&s->data);
+		*rendered = sp_api_render(sp_evaluation_json(s, encoding));
+		sp_api_large_end(n);
+	}
+	if (created_here && (!*rendered || !sp_http_reserve(r, *rendered))) {
+		reply_pending(r, &s->row, encoding);
 		return;
 	}
 	if (pending) add_location(r, &s->row.id);
 	sp_api_reply_rendered(r, pending ? 202 : 200, *rendered);
 }
 
-void sp_api_reply_stored(struct sp_http_request *r, const struct sp_stored *s, enum sp_encoding encoding, bool created_here, json_t *echo)
+void sp_api_reply_stored(struct sp_http_request *r, const struct sp_stored *s, enum sp_encoding encoding, bool created_here, char *echo)
 {
 	struct sp_http_text *t = NULL;
 
 	if (echo) {
 		sp_legacy_reply(r, s, echo);
-		json_decref(echo);
+		free(echo);
 		return;
 	}
 	reply_evaluation(r, s, encoding, created_here, &t);
@@ -87,7 +97,7 @@ void sp_api_answer_waiter(void *api, struct sp_waiter *w, const struct sp_stored
 		SP_BUG_ON((size_t)w->encoding >= SP_WAITERS_ENCODINGS);
 		reply_evaluation(w->request, s, w->encoding, w->created_here, &rendered[w->encoding]);
 	} else {
-		sp_id_text(&w->row.id, id);
+		sp_id_text(&w->id, id);
 		reply_absent(w->request, id);
 	}
 }
@@ -135,7 +145,7 @@ static void on_gone(struct sp_http_request *r, void *cls)
 
 	sp_log_debug("api", "a client that waited has left", SP_S("request_id", sp_http_request_id(r)));
 	struct gone *g = sp_new(struct gone);
-	*g = (struct gone){.work = {.fn = cancel_gone}, .a = w->cls, .id = w->row.id};
+	*g = (struct gone){.work = {.fn = cancel_gone}, .a = w->cls, .id = w->id};
 	if (!sp_waiters_do(g->a->waiters, &g->work)) free(g);
 }
 
@@ -144,13 +154,14 @@ void sp_api_wait_for(struct sp_api *a, struct sp_http_request *r, const struct s
 	struct sp_waiter *w = sp_new(struct sp_waiter);
 
 	*w = (struct sp_waiter){.request = r,
+	        .id = row->id,
 	        .row = *row,
 	        .encoding = how->encoding,
 	        .created_here = how->created_here,
 	        .echo = how->echo,
 	        .cls = a,
 	        .deadline_ns = sp_mono_ns() + how->wait_ms * SP_NS_PER_MS};
-	sp_http_hold(r, how->cancel_when_gone ? on_gone : NULL, w);
+	sp_http_hold(r, how->echo != NULL, how->cancel_when_gone ? on_gone : NULL, w);
 	sp_waiters_add(a->waiters, w);
 }
 
@@ -220,20 +231,24 @@ bool sp_api_load(struct sp_api *a, struct sp_http_request *r, const struct sp_ca
 	return false;
 }
 
-void sp_api_reply_or_wait(struct sp_api *a, struct sp_http_request *r, const struct sp_id *id, enum sp_encoding encoding, int64_t wait_ms,
-        bool created_here, json_t *echo)
+void sp_api_reply_or_wait(struct sp_api *a, struct sp_http_request *r, const struct sp_evaluation *row, enum sp_encoding encoding,
+        int64_t wait_ms, bool created_here, char *echo)
 {
 	struct sp_stored s = {0};
 	struct sp_err err = {0};
 
-	if (sp_store_get(a->parts.store, id, true, &s, &err) < 0) {
+	if (sp_store_get(a->parts.store, &row->id, true, &s, &err) < 0) {
 		char text[SP_ID_TEXT];
-		sp_id_text(id, text);
+		sp_id_text(&row->id, text);
 		if (err.code == SP_E_NOT_FOUND)
 			reply_absent(r, text);
-		else
+		else if (!created_here)
 			reply_store_away(r, &err);
-		json_decref(echo);
+		else if (echo)
+			sp_legacy_reply_pending(r, row);
+		else
+			reply_pending(r, row, encoding);
+		free(echo);
 		return;
 	}
 	if (wait_ms == 0 || sp_status_terminal(s.row.status)) {
@@ -241,13 +256,13 @@ void sp_api_reply_or_wait(struct sp_api *a, struct sp_http_request *r, const str
 		sp_stored_fini(&s);
 		return;
 	}
-	struct sp_evaluation row = s.row;
+	struct sp_evaluation now = s.row;
 	sp_stored_fini(&s);
 	struct sp_api_wait w = {.encoding = encoding, .created_here = created_here, .wait_ms = wait_ms, .echo = echo};
-	sp_api_wait_for(a, r, &row, &w);
+	sp_api_wait_for(a, r, &now, &w);
 	/* It may have ended between the look and the table, and its reply have found nobody. */
 	bool ended = false;
-	if (sp_store_sweep(a->parts.store, id, 1, &ended, &err) == 0 && ended) sp_waiters_wake(a->waiters, id);
+	if (sp_store_sweep(a->parts.store, &now.id, 1, &ended, &err) == 0 && ended) sp_waiters_wake(a->waiters, &now.id);
 }
 
 /* ---- the routes ---- */
@@ -265,10 +280,9 @@ void sp_api_get_evaluation(struct sp_http_request *r, void *api)
 	if (!sp_api_caller(a, r, &caller) || !sp_api_check_query(r, known) || !sp_api_take_encoding(r, &encoding) ||
 	        !take_wait(r, now->http_sync_wait_max_ms, &wait_ms) || !sp_api_load(a, r, &caller, wait_ms == 0, &s))
 		return;
-	struct sp_id id = s.row.id;
 	if (wait_ms == 0) sp_api_reply_stored(r, &s, encoding, false, NULL);
 	sp_stored_fini(&s);
-	if (wait_ms) sp_api_reply_or_wait(a, r, &id, encoding, wait_ms, false, NULL);
+	if (wait_ms) sp_api_reply_or_wait(a, r, &s.row, encoding, wait_ms, false, NULL);
 }
 
 /* Such a request needs no body; `curl --json '{}'` sends one all the same. */
@@ -311,7 +325,7 @@ void sp_api_cancel_evaluation(struct sp_http_request *r, void *api)
 		told_canceled(a, &after);
 	else if (!sp_status_terminal(after.status))
 		sp_api_claims_changed(a);
-	sp_api_reply_or_wait(a, r, &id, encoding, wait_ms, false, NULL);
+	sp_api_reply_or_wait(a, r, &after, encoding, wait_ms, false, NULL);
 }
 
 void sp_api_delete_evaluation(struct sp_http_request *r, void *api)

@@ -43,6 +43,9 @@ void sp_api_done(struct sp_http_request *r, int status, int64_t duration_ns, voi
 /* reply.c: every JSON answer of the API goes through these. All of them end the request. */
 void sp_api_reply_json(struct sp_http_request *r, int status, json_t *body); /* body: consumed */
 struct sp_http_text *sp_api_render(json_t *body); /* consumed; NULL: there is no memory for it */
+/* Around making a large output into JSON, which takes its size many times over: waits until there is room for that. Returns what end wants to have back. */
+size_t sp_api_large_begin(const struct sp_evaluation_data *d);
+void sp_api_large_end(size_t n);
 void sp_api_reply_rendered(struct sp_http_request *r, int status, struct sp_http_text *t); /* t: of sp_api_render, stays the caller's */
 void sp_api_reply_problems(struct sp_http_request *r, struct sp_problems *ps); /* at least one; finishes ps. 503 gets a Retry-After */
 void sp_api_reply_problem(struct sp_http_request *r, int status, const char *code, const char *fmt, ...) SP_PRINTF(4, 5);

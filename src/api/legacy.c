@@ -152,34 +152,70 @@ void sp_legacy_get_key(struct sp_http_request *r, void *api)
 
 /* ---- evaluations ---- */
 
-void sp_legacy_reply(struct sp_http_request *r, const struct sp_stored *s, json_t *echo)
+static json_t *or_null(json_t *o, const char *name)
+{
+	json_t *v = json_object_get(o, name);
+
+	return v ? json_incref(v) : json_null();
+}
+
+/* fields: of the request; NULL: none are shown. NULL when there is no memory for the output. */
+static json_t *evaluation_json(const struct sp_stored *s, json_t *fields)
 {
 	const struct sp_evaluation *e = &s->row;
 	char id[SP_ID_TEXT], user[SP_ID_TEXT];
-	json_t *ours = sp_evaluation_json(s, SP_ENCODING_UTF8), *output = json_object_get(ours, "output");
+	json_t *ours = sp_evaluation_json(s, SP_ENCODING_UTF8);
 
+	if (!ours) return NULL;
 	sp_id_text(&e->id, id);
 	if (e->has_user) sp_id_text(&e->user_id, user);
-	json_t *o = json_pack("{s:s, s:o, s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:i, s:o}", "id", id, "user_id",
+	json_t *o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id", id, "user_id",
 	        e->has_user ? json_string(user) : json_null(), "status", sp_status_name(e->status), "language", e->language, "code",
-	        json_object_get(echo, "code"), "stdin", json_object_get(echo, "stdin"), "dependencies",
-	        json_object_get(echo, "dependencies"), "git", json_object_get(echo, "git"), "output", output, "exit_code",
-	        e->has_exit_code ? e->exit_code : -1, "created_at", time_json(e->created_at_ms));
+	        or_null(fields, "code"), "stdin", or_null(fields, "stdin"), "dependencies", or_null(fields, "dependencies"), "git",
+	        or_null(fields, "git"), "output", or_null(ours, "output"), "exit_code", e->has_exit_code ? e->exit_code : -1, "created_at",
+	        time_json(e->created_at_ms));
 	json_decref(ours);
-	int status = !sp_status_terminal(e->status) ? 202 : e->has_exit_code && e->exit_code == 0 ? 200 : 422;
-	sp_api_reply_json(r, status, o);
+	return o;
 }
 
-static void echo_member(json_t *echo, json_t *body, const char *name)
+void sp_legacy_reply_pending(struct sp_http_request *r, const struct sp_evaluation *row)
 {
-	json_t *v = json_object_get(body, name);
+	struct sp_stored s = {.row = *row};
 
-	json_object_set_new(echo, name, v ? json_incref(v) : json_null());
+	sp_api_as_before_its_end(&s.row);
+	sp_api_reply_json(r, 202, evaluation_json(&s, NULL));
+}
+
+void sp_legacy_reply(struct sp_http_request *r, const struct sp_stored *s, const char *echo)
+{
+	const struct sp_evaluation *e = &s->row;
+	size_t n = sp_api_large_begin(&s->data);
+	json_t *fields = json_loads(echo, JSON_ALLOW_NUL, NULL);
+	struct sp_http_text *t = sp_api_render(evaluation_json(s, fields));
+
+	json_decref(fields);
+	sp_api_large_end(n);
+	if (t && sp_http_reserve(r, t))
+		sp_api_reply_rendered(r, !sp_status_terminal(e->status) ? 202 : e->has_exit_code && e->exit_code == 0 ? 200 : 422, t);
+	else
+		sp_legacy_reply_pending(r, e);
+	sp_http_text_unref(t);
+}
+
+/* The fields of the request that its answer shows again, as text: it is kept for as long as the answer is waited for, and a list of lines is many times its size as values. NULL: no memory. */
+static char *echo_of(json_t *body)
+{
+	static const char *const names[] = {"code", "stdin", "dependencies", "git"};
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < SP_COUNT(names); i++) json_object_set_new(o, names[i], or_null(body, names[i]));
+	char *text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return text;
 }
 
 void sp_legacy_post_evaluation(struct sp_http_request *r, void *api)
 {
-	static const char *const fields[] = {"code", "stdin", "dependencies", "git"};
 	struct sp_api *a = api;
 	struct sp_caller caller;
 	json_t *body;
@@ -191,8 +227,12 @@ void sp_legacy_post_evaluation(struct sp_http_request *r, void *api)
 		return;
 	}
 	if (!(body = sp_api_take_object(r))) return;
-	json_t *echo = json_object();
-	for (size_t i = 0; i < SP_COUNT(fields); i++) echo_member(echo, body, fields[i]);
+	char *echo = echo_of(body);
+	if (!echo) {
+		json_decref(body);
+		sp_api_reply_problem(r, 503, "overloaded", "there is no memory for the request; nothing was stored, try again");
+		return;
+	}
 	/* Its clients send both always. */
 	if (json_is_null(json_object_get(body, "dependencies"))) json_object_del(body, "dependencies");
 	if (json_is_null(json_object_get(body, "git"))) json_object_del(body, "git");

@@ -9,7 +9,9 @@
 #include "api/evaluations.h"
 
 /* An evaluation with the fields that the request brought: 200, or 422 when its program did not exit with 0, as the original had it; 202 while it has not ended. */
-void sp_legacy_reply(struct sp_http_request *r, const struct sp_stored *s, json_t *echo);
+void sp_legacy_reply(struct sp_http_request *r, const struct sp_stored *s, const char *echo);
+/* Of one of which no more can be shown now. */
+void sp_legacy_reply_pending(struct sp_http_request *r, const struct sp_evaluation *row);
 /* {"error": text} */
 void sp_legacy_error(struct sp_http_request *r, int status, const char *text);
 /* Whether a path is one of these. */

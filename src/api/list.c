@@ -66,9 +66,13 @@ static void take_status(struct filters *f, const char *v)
 	wrong(f, "status", v, "created, evaluating, finished, timeout, failed or canceled");
 }
 
-static void take_time(struct filters *f, const char *name, const char *v, int64_t *out)
+/* The store knows no time before 1970, and 0 is no filter to it: `least` says the same of everything that is stored. */
+static void take_time(struct filters *f, const char *name, const char *v, int64_t least, int64_t *out)
 {
-	if (!sp_parse_rfc3339(v, out)) wrong(f, name, v, "a time as 2026-11-22T19:40:16.120Z");
+	if (sp_parse_rfc3339(v, out))
+		*out = *out < least ? least : *out;
+	else
+		wrong(f, name, v, "a time as 2026-11-22T19:40:16.120Z");
 }
 
 static void take_word(struct filters *f, const char *name, const char *v, size_t len, const char **out)
@@ -109,8 +113,8 @@ static bool take_filters(struct filters *f, struct sp_http_request *r, const str
 		const struct sp_language *l = sp_languages_find(a->parts.languages, v);
 		take_word(f, "language", l ? l->id : v, SP_LANGUAGE_LEN, &f->list.language);
 	}
-	if ((v = sp_http_query(r, "created_after"))) take_time(f, "created_after", v, &f->list.created_after_ms);
-	if ((v = sp_http_query(r, "created_before"))) take_time(f, "created_before", v, &f->list.created_before_ms);
+	if ((v = sp_http_query(r, "created_after"))) take_time(f, "created_after", v, 0, &f->list.created_after_ms);
+	if ((v = sp_http_query(r, "created_before"))) take_time(f, "created_before", v, 1, &f->list.created_before_ms);
 	take_whose(f, r, caller);
 	if (f->ps.n == 0) return true;
 	sp_api_reply_problems(r, &f->ps);

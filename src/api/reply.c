@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How an answer in JSON is made. */
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,42 @@ static void add_common(struct sp_http_request *r)
 }
 
 static int add_piece(const char *p, size_t n, void *buf) { return sp_buf_add(buf, p, n); }
+
+/* A control character of an output is six bytes of JSON, and an output is there three times (output, stdout, stderr), as itself, as jansson's texts and as the answer. */
+#define LARGE (64u << 10)
+#define LARGE_TOGETHER (8u << 20)
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	uint64_t next, turn; /* in order of arrival, or large ones would wait for ever behind smaller ones */
+	size_t bytes;
+} large = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+size_t sp_api_large_begin(const struct sp_evaluation_data *d)
+{
+	size_t n = d->output.n + d->compile_output.n;
+
+	if (n <= LARGE) return 0;
+	pthread_mutex_lock(&large.lock);
+	uint64_t mine = large.next++;
+	/* One that is alone may be larger. */
+	while (mine != large.turn || (large.bytes && large.bytes + n > LARGE_TOGETHER)) pthread_cond_wait(&large.changed, &large.lock);
+	large.turn++;
+	large.bytes += n;
+	pthread_cond_broadcast(&large.changed);
+	pthread_mutex_unlock(&large.lock);
+	return n;
+}
+
+void sp_api_large_end(size_t n)
+{
+	if (!n) return;
+	pthread_mutex_lock(&large.lock);
+	large.bytes -= n;
+	pthread_cond_broadcast(&large.changed);
+	pthread_mutex_unlock(&large.lock);
+}
 
 struct sp_http_text *sp_api_render(json_t *body)
 {

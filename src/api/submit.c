@@ -188,7 +188,7 @@ static bool take_request(
 }
 
 void sp_api_submit(struct sp_api *a, struct sp_http_request *r, const struct sp_caller *caller, const struct sp_language *l, json_t *body,
-        enum sp_encoding encoding, json_t *echo)
+        enum sp_encoding encoding, char *echo)
 {
 	sp_autoconfig const struct sp_config *now = sp_config_hold(a->parts.config);
 	struct sp_new_evaluation in = {.reference = NULL};
@@ -197,7 +197,7 @@ void sp_api_submit(struct sp_api *a, struct sp_http_request *r, const struct sp_
 	struct sp_stored s = {0};
 
 	if (!take_idempotency_key(r, &in.idempotency_key) || !take_request(now, r, l, body, &req)) {
-		json_decref(echo);
+		free(echo);
 		return;
 	}
 	bool ok = !is_draining(a, r) && is_available(a, r, l);
@@ -211,13 +211,13 @@ void sp_api_submit(struct sp_api *a, struct sp_http_request *r, const struct sp_
 	enum sp_class class_ = req.class_;
 	sp_request_fini(&req);
 	if (!ok) {
-		json_decref(echo);
+		free(echo);
 		return;
 	}
 	sp_api_note_evaluation(r, &s.row.id);
 	if (outcome == SP_CREATE_REPLAYED) {
 		sp_http_add_header(r, "Idempotent-Replayed", "true");
-		sp_api_reply_or_wait(a, r, &s.row.id, encoding, waits ? wait_ms : 0, true, echo);
+		sp_api_reply_or_wait(a, r, &s.row, encoding, waits ? wait_ms : 0, true, echo);
 		return;
 	}
 	/* Nobody asks again for what has no key, and nobody reads what nobody waits for. */

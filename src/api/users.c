@@ -285,23 +285,6 @@ void sp_api_get_user(struct sp_http_request *r, void *api)
 	if (take_user(api, r, &caller, &user)) sp_api_reply_json(r, 200, user_json(&user));
 }
 
-/* Only administrators could let themselves in again, so one always stays. Two who remove each other at the same moment are one too many: the store then has none and the server is as at first, for this machine only. */
-static bool is_last_admin(struct sp_api *a, const struct sp_user *user, bool *last, struct sp_err *err)
-{
-	struct sp_user page[PAGE_MAX];
-	const struct sp_id *before = NULL;
-
-	*last = user->role == SP_ROLE_ADMIN;
-	while (*last) {
-		int n = sp_store_user_list(a->parts.store, before, page, PAGE_MAX, err);
-		if (n < 0) return false;
-		for (int i = 0; i < n && *last; i++) *last = page[i].role != SP_ROLE_ADMIN || sp_id_equal(&page[i].id, &user->id);
-		if (n < PAGE_MAX) break;
-		before = &page[n - 1].id;
-	}
-	return true;
-}
-
 void sp_api_delete_user(struct sp_http_request *r, void *api)
 {
 	struct sp_api *a = api;
@@ -311,7 +294,7 @@ void sp_api_delete_user(struct sp_http_request *r, void *api)
 	bool last;
 
 	if (!take_user(a, r, &caller, &user)) return;
-	if (!is_last_admin(a, &user, &last, &err)) {
+	if (sp_store_user_is_last_admin(a->parts.store, &user, &last, &err) < 0) {
 		reply_store_fault(r, &err);
 		return;
 	}
@@ -322,10 +305,12 @@ void sp_api_delete_user(struct sp_http_request *r, void *api)
 	if (sp_store_user_delete(a->parts.store, &user.id, &err) < 0 && err.code != SP_E_NOT_FOUND) {
 		/* The user is gone from the first statement on; what is left of his evaluations goes with the janitor. */
 		sp_auth_forget_user(a->auth, &user.id);
+		sp_api_claims_changed(a);
 		reply_store_fault(r, &err);
 		return;
 	}
 	sp_auth_forget_user(a->auth, &user.id);
+	sp_api_claims_changed(a);
 	char id[SP_ID_TEXT];
 	sp_id_text(&user.id, id);
 	sp_log_info("api", "user deleted", SP_S("request_id", sp_http_request_id(r)), SP_S("user_id", id));

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -68,7 +69,7 @@ static void put_in(struct sp_waiters *ws, struct sp_waiter *w)
 		ws->cap = ws->cap ? ws->cap * 2 : 256;
 		ws->heap = sp_realloc(ws->heap, ws->cap, sizeof(ws->heap[0]));
 	}
-	struct sp_waiter **b = bucket_of(ws, &w->row.id);
+	struct sp_waiter **b = bucket_of(ws, &w->id);
 	w->_chain = *b;
 	w->_same = NULL;
 	*b = w;
@@ -79,7 +80,7 @@ static void put_in(struct sp_waiters *ws, struct sp_waiter *w)
 
 static void take_out(struct sp_waiters *ws, struct sp_waiter *w)
 {
-	struct sp_waiter **at = bucket_of(ws, &w->row.id);
+	struct sp_waiter **at = bucket_of(ws, &w->id);
 	while (*at != w) at = &(*at)->_chain;
 	*at = w->_chain;
 
@@ -98,7 +99,7 @@ static void answer_all(struct sp_waiters *ws, struct sp_waiter *list)
 	struct sp_stored s = {0};
 	struct sp_err err = {0};
 	struct sp_http_text *rendered[SP_WAITERS_ENCODINGS] = {NULL};
-	bool found = sp_store_get(ws->store, &list->row.id, true, &s, &err) == 0;
+	bool found = sp_store_get(ws->store, &list->id, true, &s, &err) == 0;
 	bool absent = !found && err.code == SP_E_NOT_FOUND;
 	bool ended = absent || (found && sp_status_terminal(s.row.status));
 
@@ -115,7 +116,7 @@ static void answer_all(struct sp_waiters *ws, struct sp_waiter *list)
 		struct sp_http_text *own[SP_WAITERS_ENCODINGS] = {NULL};
 		ws->answer(ws->cls, w, absent ? NULL : found ? &s : &last, found ? rendered : own);
 		drop_texts(own);
-		json_decref(w->echo);
+		free(w->echo);
 		free(w);
 		pthread_mutex_lock(&ws->mu);
 		ws->unanswered--;
@@ -159,7 +160,7 @@ void sp_waiters_wake(struct sp_waiters *ws, const struct sp_id *id)
 	pthread_mutex_lock(&ws->mu);
 	for (struct sp_waiter *w = *bucket_of(ws, id), *next; w; w = next) {
 		next = w->_chain;
-		if (!sp_id_equal(&w->row.id, id)) continue;
+		if (!sp_id_equal(&w->id, id)) continue;
 		take_out(ws, w);
 		w->_same = list;
 		list = w;
@@ -221,7 +222,7 @@ static void *sweep(void *cls)
 		if (n == 0 && sp_mono_ns() - ws->store_seen_ns < PING_NS) continue;
 		struct sp_id *ids = sp_calloc(n + 1, sizeof(*ids));
 		bool *terminal = sp_calloc(n + 1, sizeof(*terminal));
-		for (size_t i = 0; i < n; i++) ids[i] = ws->heap[i]->row.id;
+		for (size_t i = 0; i < n; i++) ids[i] = ws->heap[i]->id;
 		pthread_mutex_unlock(&ws->mu);
 		sweep_once(ws, ids, terminal, n);
 		free(ids);

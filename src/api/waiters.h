@@ -7,8 +7,6 @@
 #ifndef SP_API_WAITERS_H
 #define SP_API_WAITERS_H
 
-#include <jansson.h>
-
 #include "core/result.h"
 #include "http/server.h"
 #include "http/workpool.h"
@@ -21,10 +19,11 @@ struct sp_waiters;
 
 struct sp_waiter {
 	struct sp_http_request *request; /* held */
-	struct sp_evaluation row; /* as last seen; says what is waited for, and is shown when the store cannot be asked */
+	struct sp_id id; /* of what is waited for */
+	struct sp_evaluation row; /* as last seen; shown when the store cannot be asked. The answering thread's */
 	enum sp_encoding encoding;
 	bool created_here; /* by this request: 202 while it has not ended */
-	json_t *echo; /* answered in the form of the original API, with these fields of the request; NULL: in ours. Owned */
+	char *echo; /* answered in the form of the original API, with these fields of the request as JSON; NULL: in ours. Owned */
 	void *cls; /* of whoever added it */
 	int64_t deadline_ns; /* sp_mono_ns() */
 

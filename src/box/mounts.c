@@ -60,8 +60,8 @@ static const struct {
 
 /* What of proc speaks of the host (box-rules.md 22). meminfo, cpuinfo, stat, loadavg and net stay: programs size themselves by them. */
 static const char *const proc_masks[] = {"kcore", "kallsyms", "kmsg", "keys", "key-users", "timer_list", "sched_debug", "sysrq-trigger",
-        "latency_stats", "slabinfo", "vmallocinfo", "modules", "cmdline", "config.gz", "acpi", "asound", "bus", "driver", "fs", "irq",
-        "scsi", "interrupts", "softirqs", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo"};
+        "latency_stats", "slabinfo", "vmallocinfo", "modules", "cmdline", "bootconfig", "config.gz", "acpi", "asound", "bus", "driver",
+        "fs", "irq", "scsi", "interrupts", "softirqs", "kpagecgroup", "kpagecount", "kpageflags", "pagetypeinfo"};
 
 /* A bind of `path` (with everything mounted below it) that is attached nowhere yet. -1 with errno. */
 static int detached(const char *path, uint64_t attr, bool deep)

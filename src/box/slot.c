@@ -107,6 +107,7 @@ int sp_boxslot_start(struct sp_boxslot *s)
 	}
 	s->generation++;
 	s->state = SP_BOXSLOT_STARTING;
+	s->stillborn = false;
 	s->answer_at = sp_mono_ns() + SP_BOXSLOT_ANSWER_NS;
 	fcntl(s->lchan, F_SETFL, O_NONBLOCK);
 	sp_box_watch(s->lchan, SP_BOX_FROM_LAUNCHER, s->index);
@@ -135,6 +136,7 @@ void sp_boxslot_kill_launcher(struct sp_boxslot *s)
 {
 	if (s->state == SP_BOXSLOT_DYING || s->pidfd < 0) return;
 	sp_sys_pidfd_kill(s->pidfd);
+	s->stillborn = s->state == SP_BOXSLOT_STARTING;
 	if (s->state != SP_BOXSLOT_OVER) {
 		s->state = SP_BOXSLOT_DYING;
 		s->ended.flags |= SP_BOX_ENDED_REPLACED; /* told by the next ENDED */
@@ -204,7 +206,8 @@ void sp_boxslot_launcher_gone(struct sp_boxslot *s)
 		if (sp_the_box.told) _exit(1);
 		sp_die(SP_BOX_E_HOST, 0, "a slot's launcher was killed while it was starting");
 	}
-	if (s->state == SP_BOXSLOT_STARTING) { /* at once would fail once more */
+	/* At once would fail once more. Its channel's end may have been seen before its own. */
+	if (s->state == SP_BOXSLOT_STARTING || (s->state == SP_BOXSLOT_DYING && s->stillborn)) {
 		sp_box_unwatch(&s->lchan);
 		sp_box_unwatch(&s->pidfd);
 		slot_down(s, "its launcher did not come up");

@@ -51,6 +51,7 @@ struct sp_boxslot {
 	uint64_t cpu_base, cpu_ns;
 	int64_t exec_ns, killed_ns; /* of the step that runs */
 	int64_t wall_at, cpu_at, answer_at, reap_at, again_at;
+	bool stillborn; /* this launcher was given up before it was up: its end does not start the next one at once */
 	bool owes_ended; /* an END whose answer waits for the new generation */
 	struct sp_box_end_report ended;
 };

@@ -42,7 +42,11 @@ static inline pid_t sp_sys_clone(uint64_t flags, int *pidfd, int cgroup)
 		a.flags |= CLONE_INTO_CGROUP;
 		a.cgroup = (uint64_t)cgroup;
 	}
-	return (pid_t)syscall(SYS_clone3, &a, sizeof a);
+	pid_t pid = (pid_t)syscall(SYS_clone3, &a, sizeof a);
+	/* The kernel writes the number before it asks the cgroup, and takes the descriptor back when that refuses: what is left is the number of nothing, or
+	 * of whatever is opened next. */
+	if (pid < 0 && pidfd) *pidfd = -1;
+	return pid;
 }
 
 static inline int sp_sys_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)

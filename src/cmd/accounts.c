@@ -8,23 +8,20 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "core/account.h"
 #include "store/accounts.h"
 
 #define PAGE 200
 
-struct bound {
-	const char *option;
-	int32_t *value;
-};
-
 struct call {
 	struct sp_cmd_settings settings;
-	const char *words[2]; /* arguments that are no options */
+	const char *word; /* the argument that is no option */
 	int nwords;
-	const char *name; /* --name, --key-name */
+	const char *name;
 	bool admin, json, yes;
 	struct sp_new_key key; /* bounds */
 	struct sp_config cfg;
@@ -44,30 +41,50 @@ static int take_bound(const char *option, const char *text, int32_t *out)
 	return 1;
 }
 
-static int take_option(struct call *c, int argc, char **argv, int *i)
-{
-	const struct bound bounds[] = {{"--rate-per-minute", &c->key.rate_per_minute}, {"--max-waiting", &c->key.max_waiting},
-	        {"--max-running", &c->key.max_running}};
-	const char *value;
-	int got;
+/* Who takes which options. */
+enum { ADMIN = 1, KEY = 2 /* name and bounds */, YES = 4, JSON = 8 };
 
-	for (size_t k = 0; k < SP_COUNT(bounds); k++) {
-		if ((got = sp_cmd_take_value(argc, argv, i, bounds[k].option, &value)) == 0) continue;
-		return got < 0 ? got : take_bound(bounds[k].option, value, bounds[k].value);
-	}
-	if ((got = sp_cmd_take_value(argc, argv, i, "--name", &c->name)) != 0) return got;
-	if (!strcmp(argv[*i], "--admin"))
-		c->admin = true;
-	else if (!strcmp(argv[*i], "--json"))
-		c->json = true;
-	else if (!strcmp(argv[*i], "--yes"))
-		c->yes = true;
-	else if ((got = sp_cmd_take_setting(argc, argv, i, &c->settings)) != 0)
+struct option {
+	const char *name;
+	unsigned kind;
+	bool *flag; /* one of the three */
+	const char **text;
+	int32_t *bound;
+};
+
+/* 1 taken, 0 none that the verb takes (*foreign: another one does), -1 wrong (message printed) */
+static int take_option(struct call *c, unsigned kinds, bool *foreign, int argc, char **argv, int *i)
+{
+	const struct option options[] = {
+	        {"--admin", ADMIN, .flag = &c->admin},
+	        {"--yes", YES, .flag = &c->yes},
+	        {"--json", JSON, .flag = &c->json},
+	        {"--name", KEY, .text = &c->name},
+	        {"--rate-per-minute", KEY, .bound = &c->key.rate_per_minute},
+	        {"--max-waiting", KEY, .bound = &c->key.max_waiting},
+	        {"--max-running", KEY, .bound = &c->key.max_running},
+	};
+
+	for (size_t k = 0; k < SP_COUNT(options); k++) {
+		const struct option *o = &options[k];
+		size_t n = strlen(o->name);
+		if (strncmp(argv[*i], o->name, n) != 0 || (argv[*i][n] && (o->flag || argv[*i][n] != '='))) continue;
+		*foreign = !(kinds & o->kind);
+		if (*foreign) return 0;
+		if (o->flag) {
+			*o->flag = true;
+			return 1;
+		}
+		const char *value;
+		int got = sp_cmd_take_value(argc, argv, i, o->name, &value);
+		if (got > 0 && o->bound) return take_bound(o->name, value, o->bound);
+		if (got > 0) *o->text = value;
 		return got;
-	else if (argv[*i][0] == '-' || c->nwords == (int)SP_COUNT(c->words))
-		return 0;
-	else
-		c->words[c->nwords++] = argv[*i];
+	}
+	int got = sp_cmd_take_setting(argc, argv, i, &c->settings);
+	if (got != 0 || argv[*i][0] == '-') return got;
+	c->word = argv[*i];
+	c->nwords++;
 	return 1;
 }
 
@@ -79,6 +96,24 @@ static void format_time(int64_t ms, char out[SP_RFC3339_LEN])
 		sp_format_rfc3339(out, ms);
 	else
 		snprintf(out, SP_RFC3339_LEN, "-");
+}
+
+/* One that is not set is the server's, which may have others than this command. */
+static void format_bound(int32_t v, char out[16])
+{
+	if (v)
+		snprintf(out, 16, "%d", v);
+	else
+		snprintf(out, 16, "-");
+}
+
+/* Others have given it, through the API: nothing that a terminal would obey. */
+static void format_name(const char *s, char out[SP_KEY_NAME_LEN])
+{
+	snprintf(out, SP_KEY_NAME_LEN, "%s", s);
+	for (unsigned char *p = (unsigned char *)out; *p; p++)
+		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)) *p = '?';
+	sp_utf8_mend(out);
 }
 
 static const char *role_name(enum sp_role role) { return role == SP_ROLE_ADMIN ? "admin" : "user"; }
@@ -121,8 +156,13 @@ static void show_key(const struct call *c, const struct sp_key *k, const char *t
 		fputs("The key is shown this once:\n", stderr);
 		puts(text);
 	} else {
-		printf("%s  made %s  revoked %-24s  rate/min %d  waiting %d  running %d  %s\n", k->id, made, revoked, k->rate_per_minute,
-		        k->max_waiting, k->max_running, k->name);
+		char bounds[3][16], name[SP_KEY_NAME_LEN];
+		format_bound(k->rate_per_minute, bounds[0]);
+		format_bound(k->max_waiting, bounds[1]);
+		format_bound(k->max_running, bounds[2]);
+		format_name(k->name, name);
+		printf("%s  made %s  revoked %-24s  rate/min %s  waiting %s  running %s  %s\n", k->id, made, revoked, bounds[0], bounds[1],
+		        bounds[2], name);
 	}
 }
 
@@ -157,7 +197,11 @@ static int find_user(struct call *c, const char *who, struct sp_user *out)
 static int new_key(struct call *c, char text[SP_KEY_TEXT_LEN], char id[SP_KEY_ID_LEN])
 {
 	if (c->name && strlen(c->name) >= SP_KEY_NAME_LEN) {
-		sp_cmd_complain("--name has more than %d bytes", SP_KEY_NAME_LEN - 1);
+		sp_cmd_complain("--name has %zu bytes; at most %d are allowed", strlen(c->name), SP_KEY_NAME_LEN - 1);
+		return -1;
+	}
+	if (c->name && !sp_utf8_valid(c->name, strlen(c->name))) {
+		sp_cmd_complain("--name is not UTF-8");
 		return -1;
 	}
 	sp_key_make(text, id, c->key.hash);
@@ -173,7 +217,7 @@ static int user_add(struct call *c)
 	struct sp_user made;
 	struct sp_err err = {0};
 
-	if (sp_email_normalise(c->words[0], strlen(c->words[0]), email, &err) < 0) return failed(&err);
+	if (sp_email_normalise(c->word, strlen(c->word), email, &err) < 0) return failed(&err);
 	if (new_key(c, text, id) < 0) return SP_EXIT_USAGE;
 	int rc = sp_store_user_add(c->store, &in, &made, &err) < 0 ? failed(&err) : SP_EXIT_OK;
 	if (rc == SP_EXIT_OK) show_user(c, &made, text);
@@ -200,7 +244,7 @@ static int user_show(struct call *c)
 {
 	struct sp_user user;
 
-	if (find_user(c, c->words[0], &user) < 0) return SP_EXIT_FAILED;
+	if (find_user(c, c->word, &user) < 0) return SP_EXIT_FAILED;
 	show_user(c, &user, NULL);
 	return SP_EXIT_OK;
 }
@@ -210,10 +254,16 @@ static int user_delete(struct call *c)
 	struct sp_user user;
 	struct sp_err err = {0};
 
-	if (find_user(c, c->words[0], &user) < 0) return SP_EXIT_FAILED;
+	if (find_user(c, c->word, &user) < 0) return SP_EXIT_FAILED;
 	if (!c->yes) {
 		sp_cmd_complain("this erases %s, the keys, and all evaluations with their output; add --yes to do it", user.email);
 		return SP_EXIT_USAGE;
+	}
+	bool last;
+	if (sp_store_user_is_last_admin(c->store, &user, &last, &err) < 0) return failed(&err);
+	if (last) {
+		sp_cmd_complain("%s is the only administrator; make another one first", user.email);
+		return SP_EXIT_FAILED;
 	}
 	return sp_store_user_delete(c->store, &user.id, &err) < 0 ? failed(&err) : SP_EXIT_OK;
 }
@@ -225,7 +275,7 @@ static int key_add(struct call *c)
 	struct sp_key made;
 	struct sp_err err = {0};
 
-	if (find_user(c, c->words[0], &user) < 0) return SP_EXIT_FAILED;
+	if (find_user(c, c->word, &user) < 0) return SP_EXIT_FAILED;
 	if (new_key(c, text, id) < 0) return SP_EXIT_USAGE;
 	int rc = sp_store_key_add(c->store, &user.id, &c->key, &made, &err) < 0 ? failed(&err) : SP_EXIT_OK;
 	if (rc == SP_EXIT_OK) show_key(c, &made, text);
@@ -239,16 +289,18 @@ static int key_list(struct call *c)
 	struct sp_user user;
 	struct sp_err err = {0};
 
-	if (find_user(c, c->words[0], &user) < 0) return SP_EXIT_FAILED;
+	if (find_user(c, c->word, &user) < 0) return SP_EXIT_FAILED;
 	int n = sp_store_key_list(c->store, &user.id, list, PAGE, &err);
 	if (n < 0) return failed(&err);
 	for (int i = 0; i < n; i++) show_key(c, &list[i], NULL);
+	/* Those that work come first, so that none of them is left out. */
+	if (n == PAGE) sp_cmd_complain("there may be more: of revoked keys only the newest are shown");
 	return SP_EXIT_OK;
 }
 
 static int key_revoke(struct call *c)
 {
-	const char *id = c->words[0];
+	const char *id = c->word;
 	struct sp_key key;
 	struct sp_err err = {0};
 
@@ -272,35 +324,42 @@ struct verb {
 	const char *name;
 	int (*fn)(struct call *c);
 	int words;
-	const char *takes; /* what its words are, for messages */
+	const char *takes; /* what its word is, for messages */
+	unsigned kinds; /* of options */
 };
 
-static const struct verb user_verbs[] = {
-        {"add", user_add, 1, "EMAIL"}, {"list", user_list, 0, ""}, {"show", user_show, 1, "USER"}, {"delete", user_delete, 1, "USER"}};
-static const struct verb key_verbs[] = {{"add", key_add, 1, "USER"}, {"list", key_list, 1, "USER"}, {"revoke", key_revoke, 1, "KEY-ID"}};
+static const struct verb user_verbs[] = {{"add", user_add, 1, "EMAIL", ADMIN | KEY | JSON}, {"list", user_list, 0, "", JSON},
+        {"show", user_show, 1, "USER", JSON}, {"delete", user_delete, 1, "USER", YES}};
+static const struct verb key_verbs[] = {
+        {"add", key_add, 1, "USER", KEY | JSON}, {"list", key_list, 1, "USER", JSON}, {"revoke", key_revoke, 1, "KEY-ID", JSON}};
+
+#define OPTIONS_HELP \
+	"  --name TEXT          add: what the key is called\n" \
+	"  --rate-per-minute N  add: BOUNDS of the key; those that are not given are the server's:\n" \
+	"  --max-waiting N      auth.rate_per_minute, auth.max_waiting, auth.max_running\n" \
+	"  --max-running N\n" \
+	"  --json               one JSON object a line\n" \
+	"  --store URL          the store; default: the configuration's\n" \
+	"  --config FILE        the configuration file\n" \
+	"  SETTINGS             see 'serapis config --help'"
 
 static const char user_help[] =
-        "usage: serapis user add [--admin] [--name TEXT] [BOUNDS] EMAIL\n"
-        "       serapis user list\n"
-        "       serapis user show USER\n"
-        "       serapis user delete --yes USER\n\n"
+        "usage: serapis user add [--admin] [--json] [--name TEXT] [BOUNDS] [SETTINGS] EMAIL\n"
+        "       serapis user list [--json] [SETTINGS]\n"
+        "       serapis user show [--json] [SETTINGS] USER\n"
+        "       serapis user delete --yes [SETTINGS] USER\n\n"
         "Makes, shows and deletes users in the store that the configuration names, also while a service uses it. 'add' prints the new "
-        "user's API key,\n"
-        "which is shown this once. As long as there is no administrator the API answers callers on its own machine only, without keys; "
-        "with the first\n"
-        "one every request needs a key. USER is an id or an email. 'delete' erases the user with keys and evaluations.\n\n";
-static const char key_help[] = "usage: serapis key add [--name TEXT] [BOUNDS] USER\n"
-                               "       serapis key list USER\n"
-                               "       serapis key revoke KEY-ID\n\n"
-                               "Makes, shows and revokes API keys. 'add' prints the new key, which is shown this once. A revoked key stops "
-                               "working within 10 seconds.\n\n";
-static const char options_help[] = "  --admin                an administrator\n"
-                                   "  --name TEXT            what the key is called\n"
-                                   "  --rate-per-minute N    BOUNDS of the key; not given: auth.rate_per_minute,\n"
-                                   "  --max-waiting N          auth.max_waiting and auth.max_running of the server\n"
-                                   "  --max-running N\n"
-                                   "  --json                 one JSON object a line\n"
-                                   "  --store URL, --config FILE   and all other settings: serapis config --help";
+        "user's API key, which is shown this once. As long as there is no administrator the API answers callers on its own machine only, "
+        "without keys; with the first one every request needs a key. USER is an id or an email. 'delete' erases the user with keys and "
+        "evaluations.\n\n"
+        "  --admin              add: an administrator\n"
+        "  --yes                delete: really\n" OPTIONS_HELP;
+static const char key_help[] =
+        "usage: serapis key add [--json] [--name TEXT] [BOUNDS] [SETTINGS] USER\n"
+        "       serapis key list [--json] [SETTINGS] USER\n"
+        "       serapis key revoke [--json] [SETTINGS] KEY-ID\n\n"
+        "Makes, shows and revokes API keys. 'add' prints the new key, which is shown this once. USER is an id or an email; KEY-ID is what "
+        "stands between the underscores of a key, srp_KEY-ID_SECRET. A revoked key stops working within 10 seconds.\n\n" OPTIONS_HELP;
 
 static int command(const char *what, const struct verb *verbs, size_t n, const char *help, int argc, char **argv)
 {
@@ -310,7 +369,7 @@ static int command(const char *what, const struct verb *verbs, size_t n, const c
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") != 0) continue;
-		printf("%s%s\n", help, options_help);
+		sp_cmd_print_help(stdout, help);
 		return SP_EXIT_OK;
 	}
 	for (size_t i = 0; i < n && argc > 1; i++)
@@ -319,19 +378,22 @@ static int command(const char *what, const struct verb *verbs, size_t n, const c
 		if (argc > 1)
 			sp_cmd_complain("%s: no '%s'; serapis %s --help says what there is", what, argv[1], what);
 		else
-			fprintf(stderr, "%s%s\n", help, options_help);
+			sp_cmd_print_help(stderr, help);
 		return SP_EXIT_USAGE;
 	}
 	for (int i = 2; i < argc; i++) {
-		int got = take_option(&c, argc, argv, &i);
-		if (got == 0) sp_cmd_complain("%s %s: unknown argument '%s'", what, v->name, argv[i]);
+		bool foreign = false;
+		int got = take_option(&c, v->kinds, &foreign, argc, argv, &i);
+		if (got == 0)
+			sp_cmd_complain("%s %s: %s argument '%s'", what, v->name, foreign ? "this does not take the" : "unknown", argv[i]);
 		if (got <= 0) return SP_EXIT_USAGE;
 	}
 	if (c.nwords != v->words) {
-		sp_cmd_complain("%s %s takes %s%s", what, v->name, v->words ? "one argument: " : "no arguments", v->takes);
+		sp_cmd_complain("%s %s takes %s%s", what, v->name, v->words ? "one argument: " : "no argument", v->takes);
 		return SP_EXIT_USAGE;
 	}
 	if (sp_cmd_load(&c.settings, &c.cfg) < 0) return SP_EXIT_FAILED;
+	sp_log_setup(SP_LOG_WARN, false); /* for people: that a new store was migrated is no news here */
 	int rc = SP_EXIT_FAILED;
 	if ((c.store = sp_store_open_beside(c.cfg.store, NULL, &err)))
 		rc = v->fn(&c);
@@ -339,8 +401,7 @@ static int command(const char *what, const struct verb *verbs, size_t n, const c
 		sp_cmd_complain("%s", err.msg);
 	sp_store_close(c.store);
 	sp_config_fini(&c.cfg);
-	if (fflush(stdout) != 0) rc = SP_EXIT_FAILED;
-	return rc;
+	return sp_cmd_printed(rc);
 }
 
 int sp_cmd_user(int argc, char **argv) { return command("user", user_verbs, SP_COUNT(user_verbs), user_help, argc, argv); }

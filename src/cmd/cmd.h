@@ -4,6 +4,7 @@
 #define SP_CMD_CMD_H
 
 #include <pwd.h>
+#include <stdio.h>
 
 #include "core/config.h"
 #include "runtime/runtime.h"
@@ -46,9 +47,13 @@ int sp_cmd_become_user(const struct passwd *pw, struct sp_err *err) SP_MUSTCHECK
 void sp_cmd_set_log_level(const struct sp_config *cfg);
 /* "serapis: text" on stderr. */
 void sp_cmd_complain(const char *fmt, ...) SP_PRINTF(1, 2);
+/* The exit code of a command that has printed what it was asked for: rc, unless that could not be written (a full disk), which is said and is SP_EXIT_FAILED. */
+int sp_cmd_printed(int rc);
 /* Tells systemd (a unit of Type=notify) of a change of state: "READY=1", "STOPPING=1". Without a NOTIFY_SOCKET nothing happens, and nothing ever fails for it. */
 void sp_cmd_notify(const char *state);
-/* Prints how every configuration key is written as a flag, for --help. */
+/* Prints a text of help, its lines broken at blanks to at most 100 columns; the rest of a line that explains something stands below the explanation. A line's end is printed after the last one, too. */
+void sp_cmd_print_help(FILE *f, const char *text);
+/* Prints how every configuration key is written as a flag, to stdout. */
 void sp_cmd_print_config_help(void);
 
 #endif

@@ -113,15 +113,9 @@ void sp_cmd_set_log_level(const struct sp_config *cfg)
 	if (sp_log_level_parse(cfg->log_level, &level)) sp_log_set_level(level);
 }
 
-void sp_cmd_print_config_help(void)
+int sp_cmd_printed(int rc)
 {
-	puts("Settings (flag, default, meaning); each is also a key of the configuration file and a SERAPIS_… variable:");
-	struct sp_config none = {0};
-	struct sp_config_row row;
-	for (size_t i = 0; sp_config_row(&none, i, &row); i++) {
-		char flag[SP_CONFIG_NAME_MAX];
-		sp_config_flag_name(row.key, flag);
-		printf("  %-33s %-18s %s\n", flag, row.dflt[0] ? row.dflt : "-", row.help);
-		free(row.value);
-	}
+	if (fflush(stdout) == 0 && !ferror(stdout)) return rc;
+	sp_cmd_complain("the output could not be written: %s", strerror(errno));
+	return SP_EXIT_FAILED;
 }

@@ -53,14 +53,15 @@ int sp_cmd_config(int argc, char **argv)
 	bool as_json = false;
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help")) {
-			puts("usage: serapis config [--json] [--config FILE] [SETTINGS]\n\n"
-			     "Prints every setting as the service would see it: key, value, where the value comes from, and whether SIGHUP "
-			     "changes it in a "
-			     "service\n"
-			     "that runs (reload) or only the next start does (start). Passwords in URLs are hidden, and of files with "
-			     "secrets only the "
-			     "names are shown.\n"
-			     "  --json   as JSON, with kind, default, bounds, flag and variable of each\n");
+			sp_cmd_print_help(stdout,
+			        "usage: serapis config [--json] [--config FILE] [SETTINGS]\n\n"
+			        "Prints every setting as the service would see it: key, value, where the value comes from, and whether "
+			        "SIGHUP "
+			        "changes it in a service that runs (reload) or only the next start does (start). Passwords in URLs are "
+			        "hidden, and "
+			        "of files with secrets only the names are shown.\n\n"
+			        "  --json         as JSON, with kind, default, bounds, flag and variable of each\n"
+			        "  --config FILE  the configuration file; default: $SERAPIS_CONFIG or /etc/serapis/serapis.yaml\n\n");
 			sp_cmd_print_config_help();
 			return SP_EXIT_OK;
 		}
@@ -92,5 +93,5 @@ int sp_cmd_config(int argc, char **argv)
 		putchar('\n');
 		json_decref(all);
 	}
-	return fflush(stdout) == 0 ? SP_EXIT_OK : SP_EXIT_FAILED;
+	return sp_cmd_printed(SP_EXIT_OK);
 }

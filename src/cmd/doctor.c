@@ -263,11 +263,16 @@ static void examine(const struct sp_config *cfg)
 
 static void help(void)
 {
-	puts("usage: serapis doctor [--json] [--config FILE] [SETTINGS]\n\n"
-	     "Says what this host offers for running programs, one line a thing: ok, note (it works, but worth knowing) or missing, with "
-	     "what to\n"
-	     "do about it behind the last semicolon. Without root, what a user gets. Ends with 0 when nothing is missing, else with 1.\n\n"
-	     "  --json  the same as one JSON object: {\"ready\": …, \"findings\": [{\"kind\", \"name\", \"text\", \"mend\"}, …]}");
+	sp_cmd_print_help(stdout,
+	        "usage: serapis doctor [--json] [--config FILE] [SETTINGS]\n\n"
+	        "Says what this host offers for running programs, one line a thing: ok, note (it works, but worth knowing) or missing, "
+	        "with "
+	        "what to do about it behind the last semicolon. Without root, what a user gets. Ends with 0 when nothing is missing, else "
+	        "with 1.\n\n"
+	        "  --json         the same as one JSON object: {\"ready\": …, \"findings\": [{\"kind\", \"name\", \"text\", \"mend\"}, "
+	        "…]}\n"
+	        "  --config FILE  the configuration file\n"
+	        "  SETTINGS       those of the service; see 'serapis config --help'");
 }
 
 int sp_cmd_doctor(int argc, char **argv)
@@ -308,5 +313,5 @@ int sp_cmd_doctor(int argc, char **argv)
 	} else {
 		puts(sound ? "This host is ready." : "Something is missing; see the lines above.");
 	}
-	return sound ? SP_EXIT_OK : SP_EXIT_FAILED;
+	return sp_cmd_printed(sound ? SP_EXIT_OK : SP_EXIT_FAILED);
 }

@@ -177,20 +177,22 @@ static int evaluate(struct client *c, struct sp_program *p, bool as_json, bool a
 
 static void help(void)
 {
-	puts("usage: serapis eval [--server URL] [--async] [--json] FILE... [-- ARGS...]\n\n"
-	     "Runs a program through a server and behaves like it: its output, its exit code (128 + n for signal n, 124 for a timeout,\n"
-	     "125 when it could not be run).\n\n" SP_PROGRAM_HELP "  --server URL       default: $SERAPIS_SERVER or http://127.0.0.1:8080\n"
-	     "  --key-file FILE    file with the API key; default: $SERAPIS_KEY\n"
-	     "  --reference TEXT   your own id for the evaluation\n"
-	     "  --async            print the evaluation's id and do not wait\n"
-	     "  --json             print the evaluation object instead of behaving like the program");
+	sp_cmd_print_help(stdout,
+	        "usage: serapis eval [--server URL] [--async] [--json] [OPTIONS] FILE... [-- ARGS...]\n\n"
+	        "Runs a program through a server and behaves like it: its output, its exit code (128 + n for signal n, 124 for a timeout, "
+	        "125 when it could not be run).\n\n" SP_PROGRAM_HELP
+	        "  --server URL       default: $SERAPIS_SERVER or http://127.0.0.1:8080\n"
+	        "  --key-file FILE    file with the API key; default: $SERAPIS_KEY\n"
+	        "  --reference TEXT   your own id for the evaluation\n"
+	        "  --async            print the evaluation's id and do not wait\n"
+	        "  --json             print the evaluation object instead of behaving like the program");
 }
 
 int sp_cmd_eval(int argc, char **argv)
 {
 	struct client c = {.server = getenv("SERAPIS_SERVER")};
 	bool as_json = false, async = false;
-	const char *key_file = NULL;
+	const char *key_file = NULL, *reference = NULL;
 	struct sp_program p;
 	sp_program_init(&p);
 	int rc = SP_EXIT_USAGE;
@@ -206,7 +208,8 @@ int sp_cmd_eval(int argc, char **argv)
 		else if (!strcmp(argv[i], "--async"))
 			async = true;
 		else if ((got = sp_cmd_take_value(argc, argv, &i, "--server", &c.server)) != 0 ||
-		         (got = sp_cmd_take_value(argc, argv, &i, "--key-file", &key_file)) != 0) {
+		         (got = sp_cmd_take_value(argc, argv, &i, "--key-file", &key_file)) != 0 ||
+		         (got = sp_cmd_take_value(argc, argv, &i, "--reference", &reference)) != 0) {
 			if (got < 0) goto out;
 		} else if ((got = sp_program_take(&p, argc, argv, &i)) <= 0) {
 			if (got == 0) sp_cmd_complain("eval: unknown argument '%s'", argv[i]);
@@ -215,6 +218,10 @@ int sp_cmd_eval(int argc, char **argv)
 	}
 	if (sp_program_finish(&p) < 0) goto out;
 	if (take_key(&c, key_file) < 0) goto out;
+	if (reference && json_object_set_new(p.body, "reference", json_string(reference)) < 0) {
+		sp_cmd_complain("--reference: the value is not UTF-8");
+		goto out;
+	}
 	if (async) json_object_set_new(p.body, "async", json_true());
 	if (!c.server || !c.server[0]) c.server = "http://127.0.0.1:8080";
 	curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -32,10 +32,15 @@ int sp_cmd_languages(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help")) {
-			puts("usage: serapis languages [--json] [--languages-dir DIR] [--config FILE]\n\n"
-			     "Lists the language definitions that this program would use: id, name, name of the main file, other names. "
-			     "Which of them this host can run,\n"
-			     "and in which version, is found out by 'serapis doctor', and told by GET /v1/languages of a service.");
+			sp_cmd_print_help(stdout,
+			        "usage: serapis languages [--json] [--config FILE] [SETTINGS]\n\n"
+			        "Lists the language definitions that this program would use: id, name, name of the main file, other names. "
+			        "Which of them this host can run, and in which version, is found out by 'serapis doctor', and told by "
+			        "GET /v1/languages of a service.\n\n"
+			        "  --json               as JSON, with whether it is compiled and its root\n"
+			        "  --languages-dir DIR  where the definitions are; default: share/serapis/languages beside the program\n"
+			        "  --config FILE        the configuration file\n"
+			        "  SETTINGS             see 'serapis config --help'");
 			return SP_EXIT_OK;
 		}
 		if (!strcmp(argv[i], "--json")) {
@@ -70,5 +75,5 @@ int sp_cmd_languages(int argc, char **argv)
 	json_decref(all);
 	sp_languages_free(ls);
 	sp_config_fini(&cfg);
-	return fflush(stdout) == 0 ? SP_EXIT_OK : SP_EXIT_FAILED;
+	return sp_cmd_printed(SP_EXIT_OK);
 }

@@ -32,7 +32,7 @@ static void usage(FILE *f)
 	      "usage: serapis COMMAND [OPTIONS]\n\n",
 	        f);
 	for (size_t i = 0; i < SP_COUNT(commands); i++) fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
-	fputs("\n'serapis COMMAND --help' explains a command.\n", f);
+	fputs("\n'serapis COMMAND --help' explains a command; 'serapis --version' prints the version.\n", f);
 }
 
 int main(int argc, char **argv)

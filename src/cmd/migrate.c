@@ -14,11 +14,13 @@ int sp_cmd_migrate(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help")) {
-			puts("usage: serapis migrate [--store URL] [--config FILE]\n\n"
-			     "Brings the schema of the store to this program's version and says which it then has. A store that is newer "
-			     "is left as it is, and that is\n"
-			     "an error. An embedded store that a service uses is refused: stop the service first (a new one migrates at "
-			     "its start anyway).");
+			sp_cmd_print_help(stdout, "usage: serapis migrate [--config FILE] [SETTINGS]\n\n"
+			                          "Brings the schema of the store to this program's version. A store that is newer is left "
+			                          "as it is, and that is an error. An embedded store that a service uses is "
+			                          "refused: stop the service first (a new one migrates at its start anyway).\n\n"
+			                          "  --store URL    the store; default: the configuration's\n"
+			                          "  --config FILE  the configuration file\n"
+			                          "  SETTINGS       see 'serapis config --help'");
 			return SP_EXIT_OK;
 		}
 		int got = sp_cmd_take_setting(argc, argv, &i, &settings);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/program.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "core/result.h"
@@ -63,7 +65,12 @@ static int add_file(struct sp_program *p, const char *path)
 
 	json_t *files = member(p->body, "files", json_array);
 	json_t *f = json_object();
-	json_object_set_new(f, "path", json_string(name));
+	if (json_object_set_new(f, "path", json_string(name)) < 0) {
+		sp_cmd_complain("the name of a file is not UTF-8: %s", path);
+		json_decref(f);
+		sp_buf_fini(&b);
+		return -1;
+	}
 	set_bytes(f, "content", "encoding", &b);
 	json_array_append_new(files, f);
 	if (json_array_size(files) == 1) {
@@ -100,8 +107,9 @@ static int add_pair(struct sp_program *p, const char *option, const char *key, c
 	json_t *v;
 	if (number) {
 		char *end;
+		errno = 0;
 		long long n = strtoll(eq + 1, &end, 10);
-		if (*end || end == eq + 1) {
+		if (*end || end == eq + 1 || errno) {
 			sp_cmd_complain("%s %.*s needs a number, not '%s'", option, (int)(eq - pair), pair, eq + 1);
 			return -1;
 		}
@@ -113,9 +121,11 @@ static int add_pair(struct sp_program *p, const char *option, const char *key, c
 			return -1;
 		}
 	}
-	char name[256];
-	snprintf(name, sizeof name, "%.*s", (int)(eq - pair), pair);
-	json_object_set_new(member(p->body, key, json_object), name, v);
+	sp_autofree char *name = sp_asprintf("%.*s", (int)(eq - pair), pair);
+	if (json_object_set_new(member(p->body, key, json_object), name, v) < 0) {
+		sp_cmd_complain("%s: the name is not UTF-8", option);
+		return -1;
+	}
 	return 1;
 }
 
@@ -146,10 +156,6 @@ int sp_program_take(struct sp_program *p, int argc, char **argv, int *i)
 	if ((got = sp_cmd_take_value(argc, argv, i, "--stdin", &v)) != 0) return got < 0 ? -1 : add_stdin(p, v);
 	if ((got = sp_cmd_take_value(argc, argv, i, "--env", &v)) != 0) return got < 0 ? -1 : add_pair(p, "--env", "env", v, false);
 	if ((got = sp_cmd_take_value(argc, argv, i, "--limit", &v)) != 0) return got < 0 ? -1 : add_pair(p, "--limit", "limits", v, true);
-	if ((got = sp_cmd_take_value(argc, argv, i, "--reference", &v)) != 0) {
-		if (got > 0) json_object_set_new(p->body, "reference", json_string(v));
-		return got;
-	}
 	if (argv[*i][0] != '-' || !argv[*i][1]) return add_file(p, argv[*i]);
 	return 0;
 }

@@ -16,7 +16,7 @@ struct sp_program {
 void sp_program_init(struct sp_program *p);
 void sp_program_fini(struct sp_program *p);
 
-/* Takes one argument of the program kind: FILE, --language L, --stdin FILE|-, --env NAME=VALUE, --limit NAME=VALUE, --reference TEXT, --merge-output, or `--` and all arguments after it.
+/* Takes one argument of the program kind: FILE, --language L, --stdin FILE|-, --env NAME=VALUE, --limit NAME=VALUE, --merge-output, or `--` and all arguments after it.
  * 1 taken, 0 not of this kind, -1 wrong (message printed). */
 int sp_program_take(struct sp_program *p, int argc, char **argv, int *i);
 /* After all arguments: checks that there is a file, finds the language. -1 with a message. */

@@ -124,12 +124,14 @@ out:
 
 static void help(void)
 {
-	puts("usage: serapis run [--json] FILE... [-- ARGS...]\n\n"
-	     "Runs a program in a container on this machine, without a server, and behaves like it: its output, its exit code (128 + n "
-	     "for\n"
-	     "signal n, 124 for a timeout, 125 when it could not be run). Works without root; --json shows in \"enforced\" what then "
-	     "holds.\n\n" SP_PROGRAM_HELP "  --json             print the evaluation object instead of behaving like the program\n"
-	     "  --config FILE and every setting of 'serapis config' also work, e.g. --limits-max-wall-ms 120s");
+	sp_cmd_print_help(stdout,
+	        "usage: serapis run [--json] [OPTIONS] FILE... [-- ARGS...]\n\n"
+	        "Runs a program in a container on this machine, without a server, and behaves like it: its output, its exit code (128 + n "
+	        "for signal n, 124 for a timeout, 125 when it could not be run). Works without root; --json shows in \"enforced\" what "
+	        "then "
+	        "holds.\n\n" SP_PROGRAM_HELP "  --json             print the evaluation object instead of behaving like the program\n"
+	        "  --config FILE      the configuration file\n"
+	        "  SETTINGS           see 'serapis config --help'; for instance --limits-max-wall-ms 120s");
 }
 
 int sp_cmd_run(int argc, char **argv)

@@ -159,12 +159,13 @@ static void *second_signal(void *set)
 
 static void help(void)
 {
-	puts("usage: serapis serve [--config FILE] [SETTINGS]\n\n"
-	     "Starts the whole service in one process: HTTP API, queue, SQLite store and containers. Ends on SIGTERM or Ctrl-C after what "
-	     "runs has ended;\n"
-	     "a second signal ends it at once. SIGHUP reads the settings again; 'serapis config' says which it changes. Containers "
-	     "need root at start; --user NAME names whom the service "
-	     "becomes afterwards.\n");
+	sp_cmd_print_help(stdout,
+	        "usage: serapis serve [--config FILE] [SETTINGS]\n\n"
+	        "Starts the whole service in one process: HTTP API, queue, SQLite store and containers. Ends on SIGTERM or Ctrl-C after "
+	        "what "
+	        "runs has ended; a second signal ends it at once. SIGHUP reads the settings again; 'serapis config' says which it changes. "
+	        "Containers need root at start; --user NAME names whom the service becomes afterwards.\n\n"
+	        "  --config FILE  the configuration file; default: $SERAPIS_CONFIG or /etc/serapis/serapis.yaml\n\n");
 	sp_cmd_print_config_help();
 }
 

@@ -65,7 +65,7 @@ const struct sp_option sp_options[] = {
                 "longest that a synchronous request waits for its result"),
         BYTES("http.body_max", "8MiB", http_body_max_bytes, 64 * KIB, 64 * MIB, START, "largest request body"),
         BYTES("http.memory_max", "256MiB", http_memory_max_bytes, MIB, 1024 * GIB, START,
-                "bodies of requests and answers on their way together, at most"),
+                "bodies of requests and answers on their way together, at most; a quarter is for those of up to 64 KiB"),
         NUMBER("http.connections_max", "8192", http_connections_max, 1, 100000, START, "open connections at most"),
         DURATION("http.request_deadline", "30s", http_request_deadline_ms, 1 * S, 10 * M, START, "a request must have arrived after this"),
         NUMBER("http.threads", "2", http_threads, 1, 64, START, "threads that serve connections"),

@@ -18,6 +18,7 @@
 #define SP_HTTP_POOL_BYTES (40u << 10)
 /* A refused body up to this size is read and thrown away, so that the connection lives on; a greater one costs the connection. */
 #define SP_HTTP_DISCARD_MAX (64 << 10)
+#define SP_HTTP_SMALL (64u << 10) /* bodies and answers up to this size have a part of memory_max for themselves */
 #define SP_HTTP_LINGER_NS (2 * SP_NS_PER_S)
 #define SP_HTTP_LINGER_MAX 256 /* connections that linger at the same time */
 #define SP_HTTP_RESERVE 64 /* connections over the bound that are accepted to be told so */
@@ -161,7 +162,8 @@ void sp_http_fault_raw(
 
 /* text.c */
 bool sp_http_memory_fits(struct sp_http_server *s, size_t n); /* whether take would do at the moment */
-bool sp_http_memory_take(struct sp_http_server *s, size_t n) SP_MUSTCHECK; /* false: over the bound, nothing was taken */
+bool sp_http_memory_take(struct sp_http_server *s, size_t n,
+        size_t whole) SP_MUSTCHECK; /* n of a whole of that size; false: over the bound, nothing was taken */
 void sp_http_memory_give(struct sp_http_server *s, size_t n);
 const char *sp_http_text_data(const struct sp_http_text *t, size_t *n);
 bool sp_http_text_charge(

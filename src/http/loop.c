@@ -122,8 +122,9 @@ static enum MHD_Result send_answer(struct sp_http_request *r)
 	pthread_mutex_lock(&s->mu);
 	bool late = c->timed_out;
 	sp_http_conn_list_move(c, late ? NULL : &s->sending);
-	/* Keeping a connection is a favour for when there is room: an idle one holds its whole pool, which the library has written to by then. */
-	bool crowded = s->nconns > s->opt.connections_max / 4;
+	/* Keeping a connection is a favour for when there is room: an idle one holds its whole pool of 32 KiB, which the library has written to by then, one that waits
+	 * for its answer a third of that. */
+	bool crowded = s->nconns > s->opt.connections_max / 8;
 	bool ends = s->quiesced || c->refused || r->close_after || crowded;
 	pthread_mutex_unlock(&s->mu);
 	if (late) return MHD_NO;
@@ -270,7 +271,8 @@ static enum MHD_Result on_body(struct sp_http_request *r, const char *p, size_t 
 	*n = 0;
 	if (r->discard_body) return MHD_YES;
 	if (!r->body.data) sp_buf_init(&r->body, r->route->body_max ? r->route->body_max : 1);
-	bool room = sp_http_memory_take(s, got);
+	size_t so_far = r->body.len + got;
+	bool room = sp_http_memory_take(s, got, (uint64_t)r->framing.length > so_far ? (size_t)r->framing.length : so_far);
 	if (room) r->body_charged += got;
 	if (room && r->route->body_max && sp_buf_add(&r->body, p, got) == 0) return MHD_YES;
 	/* Here the library takes no answer. */

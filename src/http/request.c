@@ -230,12 +230,22 @@ void sp_http_reply_static(struct sp_http_request *r, int status, const char *con
 	answer(r, status, m);
 }
 
-void sp_http_hold(struct sp_http_request *r, void (*on_gone)(struct sp_http_request *r, void *cls), void *cls)
+bool sp_http_reserve(struct sp_http_request *r, struct sp_http_text *t)
+{
+	/* What was kept of the body is in the answer now. */
+	if (!r->body.data) sp_http_drop_body(r);
+	return sp_http_text_charge(t, r->s);
+}
+
+void sp_http_hold(struct sp_http_request *r, bool keep_room, void (*on_gone)(struct sp_http_request *r, void *cls), void *cls)
 {
 	struct sp_http_server *s = r->s;
 
 	/* Thousands may be held for a minute; what they brought has been read. */
-	sp_http_drop_body(r);
+	if (keep_room)
+		sp_buf_fini(&r->body);
+	else
+		sp_http_drop_body(r);
 	if (!on_gone) return;
 	pthread_mutex_lock(&s->mu);
 	r->on_gone = on_gone;

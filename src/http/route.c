@@ -57,21 +57,24 @@ const char *sp_http_target_parse(struct sp_http_target *t, const char *raw)
 {
 	*t = (struct sp_http_target){.text = sp_strdup(raw)};
 	t->path = t->text;
+	/* Before anything is found wrong: the path is logged, and the query must not be. */
+	char *q = strpbrk(t->text, "?#");
+	bool fragment = strchr(t->text, '#');
+	if (q) {
+		bool query = *q == '?';
+		*q++ = '\0';
+		if (!query) q = NULL;
+	}
+	/* The absolute form that RFC 9112 section 3.2.2 makes every server accept. Who is called, and with which password, is not for the log either. */
+	size_t scheme = !strncasecmp(t->text, "http://", 7) ? 7 : !strncasecmp(t->text, "https://", 8) ? 8 : 0;
+	if (scheme) t->path = t->text + scheme + strcspn(t->text + scheme, "/");
 	for (const char *p = raw; *p; p++) {
 		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f)
 			return "the target has a character that must be percent-encoded";
 	}
-	/* The absolute form that RFC 9112 section 3.2.2 makes every server accept. */
-	size_t scheme = !strncasecmp(raw, "http://", 7) ? 7 : !strncasecmp(raw, "https://", 8) ? 8 : 0;
-	if (scheme) {
-		t->path = t->text + scheme + strcspn(t->text + scheme, "/?#");
-		if (*t->path != '/') return "the target has no path";
-	} else if (*raw != '/' && strcmp(raw, "*") != 0) {
-		return "the target does not begin with '/'";
-	}
-	if (strchr(t->path, '#')) return "the target has a fragment";
-	char *q = strchr(t->path, '?');
-	if (q) *q++ = '\0';
+	if (scheme && *t->path != '/') return "the target has no path";
+	if (!scheme && *raw != '/' && strcmp(raw, "*") != 0) return "the target does not begin with '/'";
+	if (fragment) return "the target has a fragment";
 	return parse_query(t, q);
 }
 

@@ -17,7 +17,7 @@ struct sp_http_pair {
 
 struct sp_http_target {
 	char *text; /* owned; what the pointers below point into */
-	char *path; /* as sent, without the query */
+	char *path; /* as sent, without the query, also of one that is wrong */
 	struct sp_http_pair query[SP_HTTP_QUERY_MAX]; /* decoded */
 	size_t nquery;
 };

@@ -47,9 +47,9 @@ struct sp_http_options {
 	size_t nroutes;
 	int loop_threads, work_threads;
 	size_t connections_max,
-	        connections_per_peer_max; /* while more than a quarter of the bound are open, every answer closes its connection. Per peer: 0 = no bound of its own */
+	        connections_per_peer_max; /* while more than an eighth of the bound are open, every answer closes its connection. Per peer: 0 = no bound of its own */
 	size_t work_queue_max; /* requests that wait for a work thread; more are answered SP_HTTP_OVERLOADED */
-	/* Bytes of requests' bodies and of answers on their way, all connections together; what comes on top is answered SP_HTTP_OVERLOADED. 0 = no bound. One that is alone may be larger, and answers
+	/* Bytes of requests' bodies and of answers on their way, all connections together; what comes on top is answered SP_HTTP_OVERLOADED. 0 = no bound. One that is alone may be larger; a quarter is for what has 64 KiB at most; and answers
 	 * of a few KiB are not counted. */
 	size_t memory_max;
 	int64_t request_deadline_ms; /* first byte of a request to its last */
@@ -101,11 +101,13 @@ struct sp_http_text;
 struct sp_http_text *sp_http_text_new(char *data, size_t n); /* data: malloc'ed, consumed; one reference, the caller's */
 void sp_http_text_unref(struct sp_http_text *t); /* NULL is fine */
 void sp_http_reply_text(struct sp_http_request *r, int status, const char *content_type, struct sp_http_text *t);
+/* Takes the room for such an answer (memory_max), as the reply would, until the text's end; what a hold has kept of it is given up. false: there is none, and a reply with it would be SP_HTTP_OVERLOADED instead. For whoever has a smaller answer then. */
+bool sp_http_reserve(struct sp_http_request *r, struct sp_http_text *t) SP_MUSTCHECK;
 /* Same with bytes that live for ever (embedded pages). */
 void sp_http_reply_static(struct sp_http_request *r, int status, const char *content_type, const void *body, size_t n);
 /* From the handler, before returning without a reply: somebody will reply later. on_gone (may be NULL) is called at most once, on some thread, when the client has left; the reply is still owed. It is never called after sp_http_reply has begun;
  * sp_http_reply waits for one that is running unless called from within it. "Left" means that the client has closed its side for sending; one that only half-closed still gets its answer.
- * The body is freed: what is needed of it must have been read. After this call the request must not be touched but by whoever replies. */
-void sp_http_hold(struct sp_http_request *r, void (*on_gone)(struct sp_http_request *r, void *cls), void *cls);
+ * The body is freed: what is needed of it must have been read. keep_room: it counts for memory_max until the request's end all the same, because something as large was made of it and is kept. After this call the request must not be touched but by whoever replies. */
+void sp_http_hold(struct sp_http_request *r, bool keep_room, void (*on_gone)(struct sp_http_request *r, void *cls), void *cls);
 
 #endif

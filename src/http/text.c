@@ -4,7 +4,9 @@
 #include "http/internal.h"
 
 /* So little is not counted: an answer that says that there is no room must always be possible. */
-#define SMALL (4u << 10)
+#define UNCOUNTED (4u << 10)
+/* So much of the bound is kept for what is small, one in so many: a few clients who do not read large answers, or send large bodies slowly, shut out nobody who wants little. */
+#define KEPT 4
 
 struct sp_http_text {
 	atomic_int refs;
@@ -13,19 +15,25 @@ struct sp_http_text {
 	size_t n;
 };
 
-bool sp_http_memory_fits(struct sp_http_server *s, size_t n)
+/* whole: the size of what n is a part of, as far as that is known. */
+static bool has_room(const struct sp_http_server *s, size_t used, size_t n, size_t whole)
 {
-	size_t used = atomic_load(&s->memory), max = s->opt.memory_max;
+	size_t max = s->opt.memory_max;
+
 	/* What is alone may be larger than the bound: else it could never be had. */
-	return !max || !used || (used <= max && n <= max - used);
+	if (!max || !used) return true;
+	if (whole > SP_HTTP_SMALL) max -= max / KEPT;
+	return used <= max && n <= max - used;
 }
 
-bool sp_http_memory_take(struct sp_http_server *s, size_t n)
+bool sp_http_memory_fits(struct sp_http_server *s, size_t n) { return has_room(s, atomic_load(&s->memory), n, n); }
+
+bool sp_http_memory_take(struct sp_http_server *s, size_t n, size_t whole)
 {
-	size_t used = atomic_load(&s->memory), max = s->opt.memory_max;
+	size_t used = atomic_load(&s->memory);
 
 	do {
-		if (max && used && (used > max || n > max - used)) return false;
+		if (!has_room(s, used, n, whole)) return false;
 	} while (!atomic_compare_exchange_weak(&s->memory, &used, used + n));
 	return true;
 }
@@ -61,8 +69,8 @@ const char *sp_http_text_data(const struct sp_http_text *t, size_t *n)
 
 bool sp_http_text_charge(struct sp_http_text *t, struct sp_http_server *s)
 {
-	if (t->charged || t->n <= SMALL) return true;
-	if (!sp_http_memory_take(s, t->n)) return false;
+	if (t->charged || t->n <= UNCOUNTED) return true;
+	if (!sp_http_memory_take(s, t->n, t->n)) return false;
 	atomic_fetch_add(&s->refs, 1);
 	t->charged = s;
 	return true;

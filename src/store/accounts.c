@@ -105,3 +105,19 @@ int sp_store_auth_configured(struct sp_store *s, bool *out, struct sp_err *err)
 
 	return sp_store_done("auth_configured", NULL, began, s->accounts->auth_configured(s, out, err), err);
 }
+
+int sp_store_user_is_last_admin(struct sp_store *s, const struct sp_user *user, bool *last, struct sp_err *err)
+{
+	struct sp_user page[100];
+	const struct sp_id *before = NULL;
+
+	*last = user->role == SP_ROLE_ADMIN;
+	while (*last) {
+		int n = sp_store_user_list(s, before, page, SP_COUNT(page), err);
+		if (n < 0) return -1;
+		for (int i = 0; i < n && *last; i++) *last = page[i].role != SP_ROLE_ADMIN || sp_id_equal(&page[i].id, &user->id);
+		if (n < (int)SP_COUNT(page)) break;
+		before = &page[n - 1].id;
+	}
+	return 0;
+}

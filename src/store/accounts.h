@@ -57,6 +57,9 @@ int sp_store_user_add(struct sp_store *s, const struct sp_new_user *in, struct s
 int sp_store_user_get(struct sp_store *s, const struct sp_id *id, const char *email, struct sp_user *out, struct sp_err *err) SP_MUSTCHECK;
 int sp_store_user_list(struct sp_store *s, const struct sp_id *before, struct sp_user *out, size_t max, struct sp_err *err) SP_MUSTCHECK;
 int sp_store_user_delete(struct sp_store *s, const struct sp_id *id, struct sp_err *err) SP_MUSTCHECK;
+/* For who deletes users: whether this one is the only administrator. Only administrators could let themselves in again, so one always stays. Two who remove each other at the same moment are one too many: the store then has
+ * none and a server that starts is as at first, for its own machine only. By lists, so that it is no operation of the back-ends. */
+int sp_store_user_is_last_admin(struct sp_store *s, const struct sp_user *user, bool *last, struct sp_err *err) SP_MUSTCHECK;
 int sp_store_key_add(
         struct sp_store *s, const struct sp_id *user_id, const struct sp_new_key *in, struct sp_key *out, struct sp_err *err) SP_MUSTCHECK;
 int sp_store_key_get(struct sp_store *s, const char *key_id, struct sp_key *key, struct sp_user *user, struct sp_err *err) SP_MUSTCHECK;

@@ -9,6 +9,7 @@
  *   take on|off    whether deliveries are taken          → "ok"
  *   replies on|off whether ends are told to the broker   → "ok"
  *   store away|back  whether the store answers           → "ok"
+ *   reads on|off   whether evaluations can be read       → "ok"
  *   stuck on|off   whether storing waits without an end  → "ok"
  *   available on|off whether languages are               → "ok"
  *   ready on|off                                         → "ok"
@@ -36,7 +37,7 @@
 static struct sp_config config;
 static struct sp_languages *languages;
 static struct sp_broker *broker;
-static atomic_bool takes = true, replies = true, away = false, stuck = false, available = true, ready = true, drained = false;
+static atomic_bool takes = true, replies = true, away = false, stuck = false, reads = true, available = true, ready = true, drained = false;
 
 /* A store that can be away. */
 static struct sp_store *real;
@@ -48,7 +49,7 @@ static int before(struct store_front *f, const char *op, struct sp_err *err)
 	/* What the evaluator calls goes to the real store. */
 	if (strcmp(op, "create") == 0)
 		while (stuck) nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-	return away ? refuse(err) : 0;
+	return away || (!reads && strcmp(op, "get") == 0) ? refuse(err) : 0;
 }
 
 static struct {
@@ -225,7 +226,7 @@ int main(int argc, char **argv)
 			puts("ok");
 		} else if (set(line, "take", "on", &takes) || set(line, "replies", "on", &replies) || set(line, "store", "away", &away) ||
 		           set(line, "stuck", "on", &stuck) || set(line, "available", "on", &available) ||
-		           set(line, "ready", "on", &ready)) {
+		           set(line, "ready", "on", &ready) || set(line, "reads", "on", &reads)) {
 			puts("ok");
 		} else {
 			puts("unknown command");

@@ -93,7 +93,7 @@ static void on_hold(struct sp_http_request *r, void *cls)
 	bool reply_when_gone = sp_http_query(r, "reply") != NULL;
 	/* Under the lock that on_gone takes: it may run before hold returns, and must find the request in the list. */
 	pthread_mutex_lock(&mu);
-	sp_http_hold(r, on_gone, reply_when_gone ? &mu : NULL);
+	sp_http_hold(r, false, on_gone, reply_when_gone ? &mu : NULL);
 	if (nheld == HELD_MAX) abort();
 	held[nheld++] = r;
 	pthread_mutex_unlock(&mu);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The API's promises where the parts around it fail: the store is away, replies are lost, evaluations do not end, the service ends."""
 import base64
+import contextlib
 import json
+import pathlib
 import re
 import socket
 import threading
@@ -143,6 +145,109 @@ def test_store_away_after_the_row(puppet):
     until(lambda: p.say("held") == "1")
     p.say("finish")
     assert third.result().status_code == 200
+
+
+def test_no_read_after_the_row(puppet):
+    """The same for one that was stored by an earlier request of the same key, whose result cannot be read now."""
+    p = puppet()
+    def post():
+        return requests.post(p.url + "/v1/eval/node", json={"code": "hello"}, headers={"Idempotency-Key": "k"}, timeout=90)
+    first = post().json()
+    p.tell("reads off")
+    a = post()
+    assert a.status_code == 202 and a.headers["Location"].endswith(first["id"]) and a.headers["Idempotent-Replayed"] == "true"
+    # Not as ended: there is no output with it.
+    assert (a.json()["id"], a.json()["status"], a.json()["verdict"], a.json()["output"], a.json()["finished_at"]) == (first["id"], "evaluating", None, None, None)
+    error(p.get("/v1/evaluations/" + first["id"]), 503, "store_unavailable")
+    p.tell("reads on")
+    assert post().json() == first
+
+
+def bytes_file(n, begin=b""):
+    content = begin + b"z" * (n - len(begin))
+    return {"files": [{"path": "main.js", "content": base64.b64encode(content).decode(), "encoding": "base64"}], "limits": {"output_bytes": 4 << 20}}
+
+
+@contextlib.contextmanager
+def unread(p, id):
+    """An answer that takes its room in memory and that nobody reads."""
+    with p.wire() as w:
+        w.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        w.send(b"GET /v1/evaluations/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % id.encode())
+        assert w.sock.recv(12, socket.MSG_PEEK | socket.MSG_WAITALL).endswith(b" 200")
+        yield
+
+
+def test_no_room_after_the_row(puppet):
+    """And none because others do not read their answers: what was stored is answered with its id."""
+    p = puppet(http__memory_max="16MiB")
+    large = p.eval("node", **bytes_file(4 << 20)).json()["id"]
+    ours = Call(p.eval, "node", **bytes_file(3 << 20, b"hold"))
+    until(lambda: p.say("held") == "1")
+    original = Call(requests.post, p.url + "/api/evaluations/node", json={"stdin": "SENT", "code": "hold" + "z" * 900_000}, timeout=90)
+    until(lambda: p.say("held") == "2")
+    with unread(p, large):
+        assert p.say("finish") == "2"
+        a = ours.result()
+        assert a.status_code == 202 and a.headers["Location"] == "/v1/evaluations/" + a.json()["id"] and a.headers["Retry-After"] == "1"
+        assert (a.json()["status"], a.json()["verdict"], a.json()["output"]) == ("evaluating", None, None)
+        error(p.get("/v1/evaluations/" + a.json()["id"]), 503, "overloaded")
+        b = original.result()
+        assert b.status_code in (200, 202), b.text
+        # Small requests and answers have room of their own.
+        assert [p.eval("node", code="small").json()["output"] for _ in range(5)] == ["small"] * 5
+    until(lambda: p.get("/v1/evaluations/" + a.json()["id"]).status_code == 200)
+
+
+def test_the_originals_answer_without_room(puppet):
+    p = puppet(http__memory_max="12MiB")
+    large = p.eval("node", **bytes_file(4 << 20)).json()["id"]
+    call = Call(requests.post, p.url + "/api/evaluations/node", json={"stdin": "SENT", "code": "hold" + "z" * 900_000}, timeout=90)
+    until(lambda: p.say("held") == "1")
+    with unread(p, large):
+        assert p.say("finish") == "1"
+        a = call.result()
+        assert (a.status_code, a.json()["status"], a.json()["code"], a.json()["output"], a.json()["exit_code"]) == (202, "evaluating", None, None, -1)
+        stored = a.json()["id"]
+    until(lambda: p.get("/v1/evaluations/" + stored).status_code == 200)
+
+
+def test_what_the_originals_answer_repeats_counts_as_memory(puppet):
+    """Their answers show code and stdin again, so these are kept while they wait: within the bound, and given back."""
+    p = puppet(http__memory_max="8MiB")
+    body = {"code": "hold", "stdin": "y" * 1_000_000}
+    for _ in range(2):
+        calls = []
+        for i in range(12):
+            calls.append(Call(requests.post, p.url + "/api/evaluations/node", json=body, timeout=90))
+            until(lambda: calls[-1].got is not None or int(p.say("held")) == sum(c.got is None for c in calls))
+        refused = [c.result() for c in calls if c.got is not None]
+        assert {(a.status_code, "no room" in a.text) for a in refused} == {(503, True)}
+        # 6 of the 8 MiB are for what is large.
+        assert int(p.say("held")) == len(calls) - len(refused) == 6
+        # Ours do not show them, and keep nothing.
+        ours = [Call(p.eval, "node", code="hold", stdin="y" * 50_000) for _ in range(12)]
+        until(lambda: int(p.say("held")) == 18)
+        p.say("finish")
+        assert {c.result().status_code for c in ours} == {200}
+        answers = [c.result() for c in calls if c.got is None or c.got.status_code != 503]
+        assert len(answers) == 6 and {(a.status_code, len(a.json()["stdin"])) for a in answers} <= {(200, 1_000_000)}
+
+
+def test_making_large_answers_takes_bounded_memory(puppet):
+    p = puppet(http__memory_max="1GiB")
+    # Each byte is six of JSON, and there twice.
+    id = p.eval("node", files=[{"path": "main.js", "content": base64.b64encode(b"\x01" * (4 << 20)).decode(), "encoding": "base64"}], limits={"output_bytes": 4 << 20}).json()["id"]
+
+    def most():
+        return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{p.process.pid}/status").read_text()).group(1)) << 10
+
+    one = most()
+    calls = [Call(p.get, "/v1/evaluations/" + id) for _ in range(12)]
+    sizes = {len(c.result().content) for c in calls}
+    assert len(sizes) == 1 and sizes.pop() > 48 << 20
+    # 12 answers on their way, and two that are being made: less than 12 that are being made at the same time.
+    assert most() < one + 12 * (64 << 20), (one, most())
 
 
 def test_health_does_not_queue_behind_the_store(puppet):
@@ -319,12 +424,30 @@ def test_log_has_requests_and_no_secrets(puppet, capfd):
     p = puppet()
     p.eval("node", code="SECRETCODE", stdin="SECRETSTDIN")
     a = p.get("/v1/evaluations/x?secret=SECRETQUERY")
+    for target in (b"/v1/evaluations?secret=SECRETQUERY\xe9", b"/v1/x?secret=SECRETQUERY#x", b"http://u:SECRETWORD@localhost?secret=SECRETQUERY"):
+        with p.wire() as w:
+            w.send(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert w.answer().status == 400
     p.tell("stop 0")
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert "SECRET" not in json.dumps(lines)
     of_get = [x for x in lines if x.get("request_id") == a.headers["X-Request-Id"]]
     assert [(x["method"], x["path"], x["http_status"]) for x in of_get] == [("GET", "/v1/evaluations/x", 422)]
     assert [x["http_status"] for x in lines if x.get("path") == "/v1/eval/node"] == [200]
+
+
+@pytest.mark.parametrize("headers,local", [
+    ([], True), (["X-Forwarded-For: 127.0.0.1"], True), (["X-Forwarded-For: ::1", "X-Forwarded-Proto: https", "Via: 1.1 x"], True),
+    (["X-Forwarded-For: 8.8.8.8"], False), (["X-Forwarded-For: 127.0.0.1, 8.8.8.8"], False), (["X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 8.8.8.8"], False),
+    (["X-Forwarded-For: unknown"], False), (["X-Forwarded-For:"], False), (["X-Forwarded-For: 127.0.0.1,"], False), (["X-Forwarded-For: " + "127.0.0.1, " * 300 + "127.0.0.1"], False),
+    (["Forwarded: for=8.8.8.8"], False), (["X-Real-IP: 8.8.8.8"], False), (["Via: 1.1 x"], False), (["X-Forwarded-Proto: https"], False),
+])
+def test_open_mode_behind_a_trusted_proxy(puppet, headers, local):
+    """A proxy on this machine that is trusted makes nobody local of whom it does not say so in X-Forwarded-For."""
+    p = puppet(http__trusted_proxies="127.0.0.1,::1")
+    with p.wire() as w:
+        w.send(("GET /v1/languages HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % "".join(h + "\r\n" for h in headers)).encode())
+        assert w.answer().status == (200 if local else 403)
 
 
 def test_ids_are_new(puppet):

@@ -69,6 +69,10 @@ def test_filters_by_time(listed):
     assert ids(listed, f"?created_after={at}&created_before={at}") == []
     plus = at.replace("Z", "+00:00").replace("+", "%2B")
     assert ids(listed, f"?created_after={plus}") == ids(listed, f"?created_after={at}")
+    # The store's time begins in 1970.
+    assert ids(listed, "?created_after=1970-01-01T00:00:00%2B01:00") == ids(listed, "?created_after=1970-01-01T00:00:00Z") == [e["id"] for e in reversed(listed.made)]
+    for begin in ("1970-01-01T00:00:00%2B01:00", "1970-01-01T00:00:00Z"):
+        assert ids(listed, f"?created_before={begin}") == []
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 9, 200])

@@ -447,6 +447,24 @@ def test_many_held_requests(echo):
     until(lambda: server.stats()["done"] == {"200": 5000})
 
 
+def test_connections_are_kept_while_there_is_room(echo):
+    """Up to an eighth of the bound; those that were kept stay, and are closed by their next answer when it is crowded then."""
+    server = echo(connections=40)
+    wires = [server.wire() for _ in range(5)]
+    assert all(w.alive() for w in wires)
+    more = server.wire()
+    more.send(post())
+    assert more.answer().headers["connection"] == "close" and more.closed()
+    with server.wire() as held:
+        held.send(post(b"/hold"))
+        until(lambda: server.stats()["held"] == 1)
+        wires[0].send(post())
+        assert wires[0].answer().headers["connection"] == "close" and wires[0].closed()
+        assert wires[1].alive()
+    for w in [*wires, more]:
+        w.sock.close()
+
+
 def test_pipelined_behind_held_requests(echo):
     server = echo()
     wires = [server.wire() for _ in range(100)]
@@ -565,8 +583,8 @@ def test_connection_bound_by_peer(echo):
 
 
 def test_memory_bound_of_bodies(echo):
-    server = echo(memory=4 << 20)
-    first, second = b"1" * 1_900_000, b"2" * 2_400_000
+    server = echo(memory=6 << 20)
+    first, second = b"1" * 1_900_000, b"2" * 3_000_000
     with server.wire() as one:
         one.send(post(body=first)[:-1])
         # Refused before the body once the first has arrived, also with a length that is not declared.
@@ -594,7 +612,7 @@ def posts(server, data):
 
 
 def test_memory_bound_of_unread_answers(echo):
-    server = echo(memory=16 << 20)
+    server = echo(memory=22 << 20)
     with server.wire() as lazy:
         lazy.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.send(post(body=b"1" * 7_000_000))
@@ -610,6 +628,9 @@ def test_memory_bound_of_unread_answers(echo):
                 return w.alive()
 
         until(refused)
+        # What is small has room all the same, the echo of it, too.
+        for _ in range(10):
+            assert posts(server, post(body=b"3" * 60_000)) == 200
     until(lambda: posts(server, post(body=b"2" * 2_000_000)) == 200)
 
 

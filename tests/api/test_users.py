@@ -213,6 +213,19 @@ def test_deleting_a_user_erases_all_of_his(admin, person):
     assert admin("POST", "/v1/users", {"email": p.made["email"]}).status_code == 201
 
 
+def test_programs_of_a_deleted_user_end_at_once(tmp_path):
+    """Not only when leases are renewed the next time, which here is never."""
+    file = tmp_path / "admin.key"
+    file.write_text(ADMIN + "\n")
+    with Service("--auth-admin-key-file", file, "--slots", "1", "--lease-renew", "5m", "--lease-duration", "10m", "--limits-max-wall-ms", "9m") as s:
+        admin = Client(s, ADMIN)
+        made = admin("POST", "/v1/users", {"email": "gone@example.org"}).json()
+        running = Client(s, made["key"]["key"]).eval("sleep", limits={"wall_ms": 540000}, **{"async": True}).json()["id"]
+        wait_for(lambda: admin("GET", f"/v1/evaluations/{running}").json()["status"] == "evaluating", 30, "it to run")
+        assert admin("DELETE", f"/v1/users/{made['id']}").status_code == 204
+        assert admin.eval("puts 6").json()["output"] == "6\n"
+
+
 def test_the_last_administrator_stays(admin):
     error(admin("DELETE", "/v1/users/me"), 409, "last_admin")
     other = admin("POST", "/v1/users", {"email": f"{uuid.uuid4().hex}@example.org", "role": "admin"}).json()

@@ -232,7 +232,7 @@ static void mounts_have_their_flags(void **state)
 static void proc_is_masked_and_read_only(void **state)
 {
 	prints(BX_SH("for f in kcore kallsyms kmsg keys key-users timer_list sched_debug latency_stats slabinfo vmallocinfo modules "
-	             "cmdline config.gz interrupts softirqs"
+	             "cmdline bootconfig config.gz interrupts softirqs"
 	             " acpi asound bus driver fs irq scsi; do"
 	             " [ -e /proc/$f ] || continue; if [ -d /proc/$f ]; then ls -A /proc/$f; else cat /proc/$f; fi; done;"
 	             "echo 0 2>/dev/null > /proc/self/oom_score_adj && echo lowered; cat /proc/self/oom_score_adj;"

@@ -212,3 +212,4 @@ def test_documentation_has_every_key():
     wanted = config_doc.table(SERAPIS)
     assert wanted.count("\n") == len(table()) + 2
     assert config_doc.BEGIN + wanted + config_doc.END in text, "scripts/config-doc.py mends it"
+    assert config_doc.PAGE_BEGIN + config_doc.items(SERAPIS) + config_doc.PAGE_END in config_doc.PAGE.read_text(), "scripts/config-doc.py mends it"

@@ -26,6 +26,7 @@ def test_what_is_installed(installed):
     files = {str(p.relative_to(installed)): p.stat().st_mode & 0o777 for p in installed.rglob("*") if p.is_file()}
     languages = {"usr/local/share/serapis/languages/" + p.name: 0o644 for p in (SOURCE / "share" / "languages").glob("*.yaml")}
     assert files == {"usr/local/bin/serapis": 0o755, "usr/local/libexec/serapis/serapis-box": 0o755, "usr/local/share/man/man1/serapis.1": 0o644, "usr/local/share/man/man8/serapis-box.8": 0o644,
+                     "usr/local/share/bash-completion/completions/serapis": 0o644,
                      UNIT: 0o644, "usr/local/lib/sysusers.d/serapis.conf": 0o644, "usr/local/lib/tmpfiles.d/serapis.conf": 0o644, **languages}
 
 

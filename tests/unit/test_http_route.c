@@ -127,6 +127,28 @@ static void refuses_broken_targets(void **state)
 	}
 }
 
+/* The path of a wrong target is logged as that of a good one: without query, host and what stands before it. */
+static void path_of_a_broken_target_has_no_secrets(void **state)
+{
+	static const struct {
+		const char *raw, *path;
+	} cases[] = {
+	        {"/a?key=secret\xe9", "/a"},
+	        {"/a?key=secret#b", "/a"},
+	        {"/a#secret?b", "/a"},
+	        {"/a?key=secret&b=%", "/a"},
+	        {"http://user:secret@host?key=secret", ""},
+	        {"http://user:secret@host/a?b=\x01", "/a"},
+	        {"a?key=secret", "a"},
+	};
+	for (size_t i = 0; i < SP_COUNT(cases); i++) {
+		struct sp_http_target t;
+		assert_non_null(sp_http_target_parse(&t, cases[i].raw));
+		assert_string_equal(t.path, cases[i].path);
+		sp_http_target_fini(&t);
+	}
+}
+
 static void bounds_the_number_of_parameters(void **state)
 {
 	char raw[1024] = "/?";
@@ -148,6 +170,7 @@ int main(void)
 	        cmocka_unit_test(says_what_does_not_fit),
 	        cmocka_unit_test(takes_targets_apart),
 	        cmocka_unit_test(refuses_broken_targets),
+	        cmocka_unit_test(path_of_a_broken_target_has_no_secrets),
 	        cmocka_unit_test(bounds_the_number_of_parameters),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
