@@ -159,13 +159,14 @@ static json_t *or_null(json_t *o, const char *name)
 	return v ? json_incref(v) : json_null();
 }
 
-/* fields: of the request; NULL: none are shown. */
+/* fields: of the request; NULL: none are shown. NULL when there is no memory for the output. */
 static json_t *evaluation_json(const struct sp_stored *s, json_t *fields)
 {
 	const struct sp_evaluation *e = &s->row;
 	char id[SP_ID_TEXT], user[SP_ID_TEXT];
 	json_t *ours = sp_evaluation_json(s, SP_ENCODING_UTF8);
 
+	if (!ours) return NULL;
 	sp_id_text(&e->id, id);
 	if (e->has_user) sp_id_text(&e->user_id, user);
 	json_t *o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id", id, "user_id",

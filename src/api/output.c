@@ -53,7 +53,7 @@ static enum range take_range(const char *header, size_t size, size_t *from, size
 }
 
 /* Takes the bytes that the route names out of s. NULL with *n = 0: none. Free with free(). */
-static char *take_stream(struct sp_stored *s, const char *which, size_t *n)
+static char *take_stream(struct sp_stored *s, const char *which, size_t *n, bool *no_memory)
 {
 	struct sp_buf b;
 
@@ -65,7 +65,10 @@ static char *take_stream(struct sp_stored *s, const char *which, size_t *n)
 	}
 	sp_buf_init(&b, s->data.output.n + 1);
 	/* What does not fit together was never written by us; there is nothing better to give than nothing. */
-	if (sp_output_stream(&s->data.output, &s->data.segments, strcmp(which, "stderr") ? SP_STDOUT : SP_STDERR, &b) < 0) sp_buf_fini(&b);
+	if (sp_output_stream(&s->data.output, &s->data.segments, strcmp(which, "stderr") ? SP_STDOUT : SP_STDERR, &b) < 0) {
+		*no_memory = b.failed;
+		sp_buf_fini(&b);
+	}
 	return sp_buf_steal(&b, n);
 }
 
@@ -100,8 +103,13 @@ void sp_api_get_output(struct sp_http_request *r, void *api)
 	}
 	sp_id_text(&s.row.id, id);
 	snprintf(tag, sizeof(tag), "\"%s-%" PRId64 "-%s\"", id, s.row.claim_no, which);
-	sp_autofree char *bytes = take_stream(&s, which, &size);
+	bool no_memory = false;
+	sp_autofree char *bytes = take_stream(&s, which, &size, &no_memory);
 	sp_stored_fini(&s);
+	if (no_memory) {
+		sp_api_reply_problem(r, 503, "overloaded", "there is no memory for the output, try again");
+		return;
+	}
 
 	const char *if_range = sp_http_header(r, "If-Range");
 	enum range range = take_range(!if_range || !strcmp(if_range, tag) ? sp_http_header(r, "Range") : NULL, size, &from, &n);

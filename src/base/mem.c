@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static SP_NORETURN void out_of_memory(void)
+void sp_out_of_memory(void)
 {
 	static const char text[] = "serapis: out of memory\n";
 
@@ -16,14 +16,21 @@ static SP_NORETURN void out_of_memory(void)
 	abort();
 }
 
+void *sp_alloc(size_t n)
+{
+	void *p = malloc(n ? n : 1);
+	if (!p) sp_out_of_memory();
+	return p;
+}
+
 void *sp_calloc(size_t n, size_t size)
 {
 	size_t total;
 
-	if (__builtin_mul_overflow(n, size, &total)) out_of_memory();
+	if (__builtin_mul_overflow(n, size, &total)) sp_out_of_memory();
 	/* calloc(0) may answer NULL, which callers of an allocator that never fails do not expect. */
 	void *p = calloc(1, total ? total : 1);
-	if (!p) out_of_memory();
+	if (!p) sp_out_of_memory();
 	return p;
 }
 
@@ -31,10 +38,10 @@ void *sp_realloc(void *p, size_t n, size_t size)
 {
 	size_t total;
 
-	if (__builtin_mul_overflow(n, size, &total)) out_of_memory();
+	if (__builtin_mul_overflow(n, size, &total)) sp_out_of_memory();
 	/* realloc(p, 0) would free p and answer NULL. */
 	void *q = realloc(p, total ? total : 1);
-	if (!q) out_of_memory();
+	if (!q) sp_out_of_memory();
 	return q;
 }
 
@@ -42,9 +49,9 @@ char *sp_strdup(const char *s) { return s ? sp_memdup0(s, strlen(s)) : NULL; }
 
 char *sp_memdup0(const void *p, size_t n)
 {
-	if (n == SIZE_MAX) out_of_memory();
+	if (n == SIZE_MAX) sp_out_of_memory();
 	char *q = malloc(n + 1);
-	if (!q) out_of_memory();
+	if (!q) sp_out_of_memory();
 	if (n) memcpy(q, p, n);
 	q[n] = '\0';
 	return q;
@@ -58,7 +65,7 @@ char *sp_asprintf(const char *fmt, ...)
 	va_start(ap, fmt);
 	int n = vasprintf(&s, fmt, ap);
 	va_end(ap);
-	if (n < 0) out_of_memory();
+	if (n < 0) sp_out_of_memory();
 	return s;
 }
 

@@ -10,6 +10,11 @@
 
 #include "base/attr.h"
 
+/* Says so on stderr and aborts. For what would be wrong rather than refused: a result or a request with a part missing. The next process goes on with all that was accepted. */
+void sp_out_of_memory(void) SP_NORETURN;
+
+/* n bytes, not zeroed; aborts. The allocator of libraries that build one thing out of many small ones and tell of no memory at each of them (main() gives it to jansson). */
+void *sp_alloc(size_t n);
 /* n*size zeroed bytes; aborts on overflow or out of memory. Free with free(). */
 void *sp_calloc(size_t n, size_t size);
 #define sp_new(type) ((type *)sp_calloc(1, sizeof(type)))

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cmd/cmd.h"
 
 struct command {
@@ -36,6 +39,8 @@ int main(int argc, char **argv)
 {
 	/* A reader that leaves (a client, a pager) must be an error of that write, not the end of the process. */
 	signal(SIGPIPE, SIG_IGN);
+	/* No place that builds JSON looks whether each of its pieces came to be: an answer, a stored request or a result with a part missing would be wrong. */
+	json_set_alloc_funcs(sp_alloc, free);
 	if (argc < 2) {
 		usage(stderr);
 		return SP_EXIT_USAGE;

@@ -55,6 +55,7 @@ static json_t *evaluate(struct sp_runtime *runtime, const struct sp_request *req
 	snprintf(s.row.stage, sizeof s.row.stage, "%s", f.stage ? f.stage : "");
 	snprintf(s.row.signal, sizeof s.row.signal, "%s", f.signal ? f.signal : "");
 	json_t *object = sp_evaluation_json(&s, as_json ? SP_ENCODING_UTF8 : SP_ENCODING_BASE64);
+	if (!object) sp_out_of_memory();
 	sp_finish_hold_fini(&hold);
 	sp_outcome_fini_stages(&o);
 	return object;

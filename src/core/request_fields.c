@@ -196,7 +196,13 @@ bool sp_take_bytes(struct sp_parse *c, const struct sp_place *p, json_t *v, cons
 	struct sp_buf b;
 	sp_buf_init(&b, decoded + 1);
 	if (sp_base64_decode(&b, s, n)) {
+		bool no_memory = b.failed;
 		sp_buf_fini(&b);
+		if (no_memory) {
+			sp_problem_add(c->ps, 503, "overloaded", NULL, NULL, NULL,
+			        "there is no memory for the request; nothing was stored, try again");
+			return false;
+		}
 		return sp_invalid(c, p, NULL, NULL, "%s is not base64 (RFC 4648, with padding, without line breaks)", p->name);
 	}
 	if (b.len > (size_t)max) {

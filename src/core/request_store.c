@@ -114,6 +114,7 @@ static int get_bytes(json_t *o, struct sp_bytes *out)
 	if (!json_is_string(base64)) return -1;
 	sp_buf_init(&b, json_string_length(base64) + 1);
 	int rc = sp_base64_decode(&b, json_string_value(base64), json_string_length(base64));
+	if (b.failed) sp_out_of_memory();
 	if (rc == 0) out->p = sp_buf_steal(&b, &out->n);
 	sp_buf_fini(&b);
 	return rc;

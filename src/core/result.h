@@ -62,7 +62,7 @@ void sp_finish_hold_fini(struct sp_finish_hold *h);
 bool sp_output_equal(const struct sp_bytes *got, const struct sp_bytes *want, bool exact);
 
 enum sp_encoding { SP_ENCODING_UTF8, SP_ENCODING_BASE64 };
-/* The evaluation object with all keys (POST, GET, cancel, last event). New reference. Whoever writes it out uses these flags: milliseconds have three decimals. */
+/* The evaluation object with all keys (POST, GET, cancel, last event). New reference; NULL when there is no memory for the output. Whoever writes it out uses these flags: milliseconds have three decimals. */
 #define SP_JSON_DUMP_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
 json_t *sp_evaluation_json(const struct sp_stored *s, enum sp_encoding encoding);
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "core/result.h"
 
 #define VERSION 1
@@ -136,6 +137,7 @@ static struct judgement judge_expected(const struct sp_outcome *o)
 	bool whole = sp_output_stream(&all, &segments, SP_STDOUT, &got) == 0;
 	struct sp_bytes stdout_ = {.p = got.data, .n = got.len};
 	bool equal = whole && sp_output_equal(&stdout_, &o->request->expected_output, o->request->compare_exact);
+	if (got.failed) sp_out_of_memory();
 	sp_buf_fini(&got);
 	if (equal) return (struct judgement){SP_STATUS_FINISHED, "ok", NULL};
 	j.reason = reason("wrong_answer", false, "stdout is not the expected output");

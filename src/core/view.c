@@ -13,6 +13,7 @@
 struct view {
 	enum sp_encoding encoding;
 	json_t *lossy;
+	bool failed; /* no memory for one of the outputs */
 };
 
 static json_t *text_json(struct view *v, const char *field, const char *p, size_t n)
@@ -25,7 +26,8 @@ static json_t *text_json(struct view *v, const char *field, const char *p, size_
 	json_t *s = rc ? NULL : json_stringn_nocheck(b.data ? b.data : "", b.len);
 	sp_buf_fini(&b);
 	if (lossy) json_array_append_new(v->lossy, json_string(field));
-	return s ? s : json_null(); /* no memory for an output is no reason to answer nothing */
+	v->failed = v->failed || !s;
+	return s ? s : json_null();
 }
 
 static json_t *stream_json(struct view *v, const char *field, const struct sp_evaluation_data *d, enum sp_stream stream)
@@ -34,6 +36,7 @@ static json_t *stream_json(struct view *v, const char *field, const struct sp_ev
 
 	sp_buf_init(&b, d->output.n + 1);
 	json_t *s = sp_output_stream(&d->output, &d->segments, stream, &b) ? json_null() : text_json(v, field, b.data ? b.data : "", b.len);
+	v->failed = v->failed || b.failed;
 	sp_buf_fini(&b);
 	return s;
 }
@@ -134,5 +137,8 @@ json_t *sp_evaluation_json(const struct sp_stored *s, enum sp_encoding encoding)
 	json_object_set_new(o, "finished_at", time_json(r->finished_at_ms));
 	json_decref(v.lossy);
 	json_decref(result);
-	return o;
+	if (!v.failed) return o;
+	/* With null for an output it would be another result. */
+	json_decref(o);
+	return NULL;
 }

@@ -120,6 +120,12 @@ static bool is_clean(const char *s)
 void sp_http_add_header(struct sp_http_request *r, const char *name, const char *value)
 {
 	if (!is_clean(name) || !is_clean(value)) return;
+	for (size_t i = 0; i < r->nextra; i++) {
+		if (strcasecmp(r->extra[i].name, name) != 0) continue;
+		free((char *)(uintptr_t)r->extra[i].value);
+		r->extra[i].value = sp_strdup(value);
+		return;
+	}
 	SP_BUG_ON(r->nextra == SP_COUNT(r->extra));
 	r->extra[r->nextra++] = (struct sp_http_field){.name = sp_strdup(name), .value = sp_strdup(value)};
 }
@@ -137,12 +143,19 @@ static void render_raw(struct sp_http_request *r, int status, const char *conten
 	r->status = status;
 }
 
+/* The library refuses some values, too; only for want of memory may none be missing: some keep browsers from taking output for a page. */
+static void put_header(struct MHD_Response *m, const char *name, const char *value)
+{
+	errno = 0;
+	if (MHD_add_response_header(m, name, value) != MHD_YES && errno == ENOMEM) sp_out_of_memory();
+}
+
 static void complete_response(struct sp_http_request *r, struct MHD_Response *m, const char *content_type)
 {
-	SP_BUG_ON(!m);
-	if (content_type) MHD_add_response_header(m, "Content-Type", content_type);
-	MHD_add_response_header(m, "X-Request-Id", r->id);
-	for (size_t i = 0; i < r->nextra; i++) MHD_add_response_header(m, r->extra[i].name, r->extra[i].value);
+	if (!m) sp_out_of_memory();
+	if (content_type) put_header(m, "Content-Type", content_type);
+	put_header(m, "X-Request-Id", r->id);
+	for (size_t i = 0; i < r->nextra; i++) put_header(m, r->extra[i].name, r->extra[i].value);
 }
 
 static void answer(struct sp_http_request *r, int status, struct MHD_Response *m)

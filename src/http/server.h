@@ -92,7 +92,7 @@ enum sp_http_note { SP_HTTP_NOTE_EVALUATION, SP_HTTP_NOTE_USER, SP_HTTP_NOTES };
 void sp_http_set_note(struct sp_http_request *r, enum sp_http_note what, const char *text);
 const char *sp_http_note(const struct sp_http_request *r, enum sp_http_note what); /* NULL: not set */
 
-/* Adds a header to the answer; before sp_http_reply. Values with control characters are dropped. */
+/* Adds a header to the answer, or gives one of that name another value; before sp_http_reply. Values with control characters are dropped. */
 void sp_http_add_header(struct sp_http_request *r, const char *name, const char *value);
 /* Answers, exactly once, from any thread. body: malloc'ed, consumed; NULL with n = 0 for none. The request is gone afterwards. */
 void sp_http_reply(struct sp_http_request *r, int status, const char *content_type, char *body, size_t n);

@@ -89,7 +89,7 @@ int sp_native_pack_files(const struct sp_source_file *files, size_t n, int *fd, 
 	if (check_distinct(files, n, err)) return -1;
 
 	sp_autofree char *data = sp_try_alloc(total);
-	if (!data) return sp_fail(err, SP_E_INTERNAL, ENOMEM, "pack %zu bytes of files", total);
+	if (!data) return sp_fail(err, SP_E_UNAVAILABLE, ENOMEM, "pack %zu bytes of files", total);
 	char *p = put_u32(data, SP_BOX_FILES_MAGIC);
 	p = put_u32(p, (uint32_t)n);
 	for (size_t i = 0; i < n; i++) {
@@ -133,7 +133,7 @@ int sp_native_pack_spec(const struct sp_step *st, int *fd, struct sp_err *err)
 		return sp_fail(err, SP_E_INVALID, 0, "the working directory must be an absolute path: %.100s", st->cwd);
 
 	sp_autofree char *data = sp_try_alloc(total);
-	if (!data) return sp_fail(err, SP_E_INTERNAL, ENOMEM, "pack %zu bytes of arguments", total);
+	if (!data) return sp_fail(err, SP_E_UNAVAILABLE, ENOMEM, "pack %zu bytes of arguments", total);
 	char *p = put_u32(data, SP_BOX_SPEC_MAGIC);
 	p = put_u32(p, (uint32_t)argc);
 	p = put_u32(p, (uint32_t)envc);

@@ -3,6 +3,7 @@
  * Which languages this evaluator has, and in which version: each one's version command is run in a container, as a program would be, so that what is found is what programs will
  * find. Slots share the work.
  */
+#include <errno.h>
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,8 +30,14 @@ static bool find_version(const struct sp_language *l, const char *printed, struc
 	regmatch_t m[2];
 	bool found = false;
 
-	if (regcomp(&re, l->version_pattern, REG_EXTENDED | REG_NEWLINE)) return false;
-	if (regexec(&re, printed, 2, m, 0) == 0 && m[1].rm_so >= 0 && m[1].rm_eo > m[1].rm_so) {
+	int rc = regcomp(&re, l->version_pattern, REG_EXTENDED | REG_NEWLINE);
+	if (rc == REG_ESPACE) sp_out_of_memory();
+	if (rc) return false;
+	/* It says of all that fails that there is no match. */
+	errno = 0;
+	rc = regexec(&re, printed, 2, m, 0);
+	if (rc && errno == ENOMEM) sp_out_of_memory();
+	if (rc == 0 && m[1].rm_so >= 0 && m[1].rm_eo > m[1].rm_so) {
 		snprintf(st->version, sizeof(st->version), "%.*s", (int)(m[1].rm_eo - m[1].rm_so), printed + m[1].rm_so);
 		/* It is shown in JSON. */
 		found = sp_utf8_valid(st->version, strlen(st->version));
@@ -77,6 +84,7 @@ int sp_probe_language(struct sp_runtime *rt, int slot, const struct sp_language 
 	sp_output_init(&out, OUTPUT_BYTES);
 	int rc = sp_runtime_begin(rt, slot, &ws, err);
 	if (rc == 0) rc = sp_runtime_step(rt, slot, &step, &r, err);
+	if (rc == 0 && (out.bytes.failed || out.segments.failed)) rc = sp_fail(err, SP_E_UNAVAILABLE, ENOMEM, "keep what it prints");
 	if (rc == 0) judge(l, &r, &out, st);
 	sp_runtime_end(rt, slot);
 	sp_output_fini(&out);

@@ -36,6 +36,11 @@ static bool stage(struct sp_runtime *rt, int slot, struct sp_step *st, struct sp
 		fail(o, &err);
 		return false;
 	}
+	if (s->output.bytes.failed || s->output.segments.failed) {
+		sp_fail(&err, SP_E_UNAVAILABLE, ENOMEM, "keep the output");
+		fail(o, &err);
+		return false;
+	}
 	s->ran = true;
 	return !s->r.signaled && s->r.code == 0 && s->r.killed_by == SP_KILLED_NOT;
 }

@@ -23,8 +23,8 @@ struct page {
 	_Atomic int64_t clock_ms; /* added to CLOCK_REALTIME */
 
 	_Atomic int64_t allocations; /* counted since the last load */
-	_Atomic int64_t refuse_at; /* the number of the allocation that is refused; 0: none */
-	_Atomic int64_t refuse_n; /* and so many after it */
+	_Atomic int64_t refuse_at; /* from the allocation of this number on; 0: none */
+	_Atomic int64_t refuse_n; /* so many are refused; counted down */
 	_Atomic int64_t refused; /* counted */
 
 	_Atomic int64_t sync_us; /* each flush of the store's files takes so much longer */
@@ -97,7 +97,7 @@ static int refuses(void)
 {
 	int64_t i = atomic_fetch_add(&page->allocations, 1) + 1, at = atomic_load(&page->refuse_at);
 
-	if (at == 0 || i < at || i > at + atomic_load(&page->refuse_n)) return 0;
+	if (at == 0 || i < at || atomic_load(&page->refuse_n) <= 0 || atomic_fetch_sub(&page->refuse_n, 1) <= 0) return 0;
 	atomic_fetch_add(&page->refused, 1);
 	errno = ENOMEM;
 	return 1;
