@@ -64,6 +64,8 @@ fi
 echo "Serapis serves on $url (a page for the browser, the API under /v1). Log: $log"
 try node '{"code":"console.log(`hello from node, ${1 + 1}`)"}'
 try ruby '{"code":"puts STDIN.map(&:to_i).sum","stdin":["1","2","3"]}'
+printf '\nUntil there is an administrator only this machine may ask, without keys. To make one:\n'
+printf '%s%s user add --admin me@example.org --store sqlite:%s/serapis.db\n' "${sudo:+sudo }" "${serapis#"$PWD/"}" "$state"
 printf '\nIt keeps serving; Ctrl-C ends it. Try it from another terminal:\n'
 printf "curl --json '{\"code\":\"puts [3,1,2].sort.inspect\"}' %s/v1/eval/ruby\n" "$url"
 wait $pid

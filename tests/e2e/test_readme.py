@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""The README's examples, run as they are written (on the test's port): what it shows of an answer is in the answer."""
-import json
-import re
-import subprocess
+"""The README's examples, run as they are written (on the test's port)."""
+import os
 
 import pytest
 
+from support.examples import run_step, steps
 from support.service import SOURCE
 
-TEXT = (SOURCE / "README.md").read_text()
-EXAMPLES = re.findall(r"```console\n\$ (curl [^\n]*)\n(\{.*?\})\n```", TEXT, re.S)
+STEPS = steps((SOURCE / "README.md").read_text())
+
+
+@pytest.fixture(scope="module")
+def environment():
+    return dict(os.environ)
 
 
 def test_the_readme_has_examples():
-    assert len(EXAMPLES) >= 6
+    assert len(STEPS) >= 10
 
 
-@pytest.mark.parametrize("command,shown", EXAMPLES, ids=[str(i) for i in range(len(EXAMPLES))])
-def test_example(server, command, shown):
-    command = command.replace("http://127.0.0.1:8080", server.url)
-    got = subprocess.run(["bash", "-c", command.replace("curl ", "curl -sS ", 1)], capture_output=True, timeout=60, check=True)
-    answer = json.loads(got.stdout)
-    for key, value in json.loads(shown).items():
-        assert answer[key] == value, f"{key}: the README shows {value!r}, the answer has {answer[key]!r}"
+@pytest.mark.parametrize("command,shown", STEPS, ids=[f"{i:02}" for i in range(len(STEPS))])
+def test_example(server, environment, command, shown):
+    run_step(environment, command.replace("http://127.0.0.1:8080", server.url), shown)
