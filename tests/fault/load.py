@@ -127,6 +127,14 @@ class Person:
             assert self.target.excused(mark), f"{method} {path} was cut off, and not by a death of the service: {e}"
             return None
 
+    def admitted(self, method, path, body=None, **headers):
+        """The answer once the queue, which the actors may have filled, has room."""
+        while True:
+            a = self.ask(method, path, body, **headers)
+            if a is None or a.status_code != 503 or a.json()["error"]["code"] != "queue_full":
+                return a
+            time.sleep(0.05)
+
     def pages(self, query="", limit=200):
         """All of a list; None when it was cut off or refused."""
         items, cursor = [], ""

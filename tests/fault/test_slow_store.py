@@ -45,12 +45,12 @@ def test_a_slow_disk_delays_and_loses_nothing(tmp_path):
                 before = faults["changes"]
                 # A synchronous caller has the result, late, or the evaluation that goes on; never an error.
                 s = Sent(f"sync {n}", SEVEN, True, {})
-                a = persons[1].ask("POST", "/v1/eval/lua", {**SEVEN.body, "reference": s.reference})
+                a = persons[1].admitted("POST", "/v1/eval/lua", {**SEVEN.body, "reference": s.reference})
                 assert a.status_code == 200 and faults["changes"] > before, a.text
                 s.id = a.json()["id"]
                 s.note(a.json(), ())
                 persons[1].sent.append(s)
-                a = persons[1].ask("POST", "/v1/eval/bash", {"code": "sleep 60", "wait_ms": 1})
+                a = persons[1].admitted("POST", "/v1/eval/bash", {"code": "sleep 60", "wait_ms": 1})
                 assert a.status_code == 202, a.text
                 assert persons[1].ask("POST", f"/v1/evaluations/{a.json()['id']}/cancel?wait_ms=30000").json()["status"] == "canceled"
                 assert persons[1].ask("DELETE", f"/v1/evaluations/{a.json()['id']}").status_code == 204
