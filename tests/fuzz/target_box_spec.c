@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sp_spec_parse (src/box/files.c): argv, environment and working directory, as the program-to-be reads them. The input is the memfd's bytes.
+ * sp_spec_parse (src/box/files.c): argv, environment, working directory and the directories a program is looked for in, as the program-to-be reads them. The input is the memfd's bytes.
  *
  * Holds: refused, or lists within their bounds that point into the bytes and that, packed again, are the bytes; which are not changed.
  */
@@ -42,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		add(&to, s.envp[i]);
 	}
 	add(&to, s.cwd);
+	if (s.path) add(&to, s.path);
 	FZ_CHECK((size_t)(to - again) == z.n && memcmp(again, z.p, z.n) == 0);
 	return 0;
 }
